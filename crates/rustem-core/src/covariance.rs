@@ -1,0 +1,175 @@
+//! The four covariance families: their shapes, factors and floor.
+
+use std::str::FromStr;
+
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use crate::error::{Error, Result};
+
+/// What the components' covariances share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CovarianceType {
+    /// Each component has its own matrix: values (k, d, d).
+    Full,
+    /// All components share one matrix: values (d, d).
+    Tied,
+    /// Each component has its own variance per feature: values (k, d).
+    Diag,
+    /// Each component has one variance: values (k,).
+    Spherical,
+}
+
+impl FromStr for CovarianceType {
+    type Err = Error;
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "full" => Ok(Self::Full),
+            "tied" => Ok(Self::Tied),
+            "diag" => Ok(Self::Diag),
+            "spherical" => Ok(Self::Spherical),
+            _ => Err(Error::UnknownChoice {
+                name: "covariance_type",
+                value: name.into(),
+                choices: "\"full\", \"tied\", \"diag\", \"spherical\"",
+            }),
+        }
+    }
+}
+
+impl CovarianceType {
+    /// Values in one covariance of this family.
+    #[must_use]
+    pub fn values_each(self, d: usize) -> usize {
+        match self {
+            Self::Full | Self::Tied => d * d,
+            Self::Diag => d,
+            Self::Spherical => 1,
+        }
+    }
+
+    /// Number of covariances that k components have.
+    #[must_use]
+    pub fn count(self, k: usize) -> usize {
+        if self == Self::Tied { 1 } else { k }
+    }
+}
+
+/// The inverse Cholesky factor P of one covariance (lower triangle; P Σ Pᵀ = 1), row by row, zeros above; for a
+/// diagonal the inverse standard deviations. `None` where the covariance is not positive-definite.
+pub(crate) fn precision_factor(covariance: &[f64], family: CovarianceType, d: usize) -> Option<Vec<f64>> {
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            let lower = DMatrix::from_row_slice(d, d, covariance).cholesky()?.unpack();
+            let inverse = lower.solve_lower_triangular(&DMatrix::identity(d, d))?;
+            let factor: Vec<f64> = inverse.transpose().as_slice().to_vec();
+            factor.iter().all(|value| value.is_finite()).then_some(factor)
+        }
+        CovarianceType::Diag | CovarianceType::Spherical => covariance
+            .iter()
+            .map(|variance| (*variance > 0.0 && variance.is_finite()).then(|| variance.sqrt().recip()))
+            .collect(),
+    }
+}
+
+/// ½ ln det Σ⁻¹ from the factor of [`precision_factor`].
+pub(crate) fn half_log_det_precision(factor: &[f64], family: CovarianceType, d: usize) -> f64 {
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => factor.iter().step_by(d + 1).map(|value| value.ln()).sum(),
+        CovarianceType::Diag => factor.iter().map(|value| value.ln()).sum(),
+        CovarianceType::Spherical => d as f64 * factor[0].ln(),
+    }
+}
+
+/// The inverse of one covariance or precision.
+pub(crate) fn inverse(matrix: &[f64], family: CovarianceType, d: usize) -> Option<Vec<f64>> {
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            let symmetric = (0..d).all(|a| {
+                (0..a).all(|b| {
+                    let (upper, lower) = (matrix[b * d + a], matrix[a * d + b]);
+                    (upper - lower).abs() <= 1e-6 * (upper.abs() + lower.abs())
+                })
+            });
+            let cholesky = symmetric.then(|| DMatrix::from_row_slice(d, d, matrix).cholesky()).flatten()?;
+            Some(cholesky.inverse().as_slice().to_vec())
+        }
+        CovarianceType::Diag | CovarianceType::Spherical => {
+            matrix.iter().map(|value| (*value > 0.0 && value.is_finite()).then(|| value.recip())).collect()
+        }
+    }
+}
+
+/// Raises the covariance to Σ ⪰ floor · 1 by lifting its eigenvalues.
+///
+/// Lifting is the constrained maximum of the M-step's objective (the eigenvalues decouple in −log det Σ − tr Σ⁻¹S), so
+/// the likelihood keeps rising with the floor in force; adding a constant to the diagonal would not do that.
+pub(crate) fn lift(covariance: &mut [f64], family: CovarianceType, d: usize, floor: f64) {
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            let mut excess = DMatrix::from_row_slice(d, d, covariance);
+            for a in 0..d {
+                excess[(a, a)] -= floor * (1.0 - 1e-9);
+            }
+            if excess.cholesky().is_some() {
+                return;
+            }
+            let mut eigen = SymmetricEigen::new(DMatrix::from_row_slice(d, d, covariance));
+            eigen.eigenvalues.iter_mut().for_each(|value| *value = value.max(floor));
+            let lifted = eigen.recompose();
+            for a in 0..d {
+                for b in 0..d {
+                    covariance[a * d + b] = 0.5 * (lifted[(a, b)] + lifted[(b, a)]);
+                }
+            }
+        }
+        CovarianceType::Diag | CovarianceType::Spherical => {
+            covariance.iter_mut().for_each(|variance| *variance = variance.max(floor));
+        }
+    }
+}
+
+/// Adds a constant to the diagonal, as scikit-learn's `reg_covar` does.
+pub(crate) fn add_to_diagonal(covariance: &mut [f64], family: CovarianceType, d: usize, value: f64) {
+    let step = match family {
+        CovarianceType::Full | CovarianceType::Tied => d + 1,
+        CovarianceType::Diag | CovarianceType::Spherical => 1,
+    };
+    covariance.iter_mut().step_by(step).for_each(|entry| *entry += value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGMA: [f64; 4] = [4.0, 2.0, 2.0, 3.0];
+
+    #[test]
+    fn the_factor_whitens() {
+        let p = precision_factor(&SIGMA, CovarianceType::Full, 2).expect("positive-definite");
+        assert_eq!(p[1], 0.0);
+        // P Σ Pᵀ = 1
+        let product = DMatrix::from_row_slice(2, 2, &p) * DMatrix::from_row_slice(2, 2, &SIGMA) * DMatrix::from_row_slice(2, 2, &p).transpose();
+        assert!((product - DMatrix::identity(2, 2)).norm() < 1e-14);
+        let half = half_log_det_precision(&p, CovarianceType::Full, 2);
+        assert!((half + 0.5 * 8f64.ln()).abs() < 1e-14);
+    }
+
+    #[test]
+    fn lifting_touches_only_what_is_below_the_floor() {
+        let mut above = SIGMA;
+        lift(&mut above, CovarianceType::Full, 2, 0.5);
+        assert_eq!(above, SIGMA);
+        let mut singular = [1.0, 1.0, 1.0, 1.0];
+        lift(&mut singular, CovarianceType::Full, 2, 0.25);
+        for (value, expected) in singular.iter().zip([1.125, 0.875, 0.875, 1.125]) {
+            assert!((value - expected).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn matrices_that_are_no_precisions_are_refused() {
+        assert!(inverse(&[1.0, 2.0, 2.0, 1.0], CovarianceType::Full, 2).is_none());
+        assert!(inverse(&[1.0, 0.5, 0.0, 1.0], CovarianceType::Full, 2).is_none());
+        assert!(inverse(&[0.0, 1.0], CovarianceType::Diag, 2).is_none());
+    }
+}

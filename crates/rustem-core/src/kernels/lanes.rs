@@ -1,0 +1,158 @@
+//! Elementary functions over lanes of `f32` or `f64`, generic over the CPU's vector width.
+//!
+//! Everything is in base 2, so that the exponent of a result is an integer added to its bits.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, SimdFloatElement};
+
+/// One vector of the CPU at hand.
+pub(crate) type Lanes<S, T> = <T as SimdFloatElement>::Native<S>;
+type BitLanes<S, T> = <Lanes<S, T> as SimdFloat<S>>::Bits;
+
+/// `f32` or `f64`: what the kernels calculate in.
+pub trait Real: SimdFloatElement + Send + Sync + 'static {
+    /// Coefficients of 2^f for |f| ≤ 1/2, lowest power first (Chebyshev fit; relative error below one rounding).
+    const EXP2: &'static [Self];
+    /// Coefficients of 2/ln 2 · atanh(z)/z in powers of z², lowest first, good for |z| ≤ 0.172.
+    const ATANH: &'static [Self];
+    /// 1.5 · 2^(mantissa bits): adding it rounds to an integer, which then stands in the lowest bits.
+    const ROUNDER: Self;
+    /// 2^(mantissa bits), as a value and as bits: turns a small unsigned integer into a float.
+    const INTEGER: Self;
+    #[doc(hidden)]
+    const INTEGER_BITS: Self::Bits;
+    #[doc(hidden)]
+    const SQRT_HALF_BITS: Self::Bits;
+    /// Stored mantissa bits.
+    const MANTISSA_BITS: u32;
+    /// Exponents below are taken for this one, whose power is nothing beside 1.
+    const MIN_EXPONENT: Self;
+    /// A log-density below every real one, small enough to be subtracted without overflow.
+    const LOWEST: Self;
+    /// One.
+    const ONE: Self;
+    /// Nearest value.
+    fn from_f64(value: f64) -> Self;
+    /// The same value.
+    fn to_f64(self) -> f64;
+}
+
+impl Real for f32 {
+    const EXP2: &'static [Self] = &[
+        1.0,
+        0.693_147_2,
+        0.240_226_51,
+        0.055_503_27,
+        0.009_618_057,
+        0.001_340_042_8,
+        0.000_154_614_45,
+    ];
+    const ATANH: &'static [Self] = &[2.885_390_1, 0.961_796_7, 0.577_078, 0.412_198_6, 0.320_598_9];
+    const ROUNDER: Self = 12_582_912.0;
+    const INTEGER: Self = 8_388_608.0;
+    const INTEGER_BITS: u32 = 0x4B00_0000;
+    const SQRT_HALF_BITS: u32 = 0x3F35_04F3;
+    const MANTISSA_BITS: u32 = 23;
+    const MIN_EXPONENT: Self = -125.0;
+    const LOWEST: Self = -1e37;
+    const ONE: Self = 1.0;
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    const EXP2: &'static [Self] = &[
+        1.0,
+        0.693_147_180_559_945_3,
+        0.240_226_506_959_100_7,
+        0.055_504_108_664_821_7,
+        0.009_618_129_107_628_483,
+        0.001_333_355_814_639_035_3,
+        0.000_154_035_303_933_627_55,
+        1.525_273_385_629_346_6e-5,
+        1.321_548_681_599_997_7e-6,
+        1.017_805_119_296_064_9e-7,
+        7.054_894_386_348_348e-9,
+        4.456_675_341_049_206e-10,
+        2.573_356_830_875_689e-11,
+    ];
+    const ATANH: &'static [Self] = &[
+        2.885_390_081_777_926_8,
+        0.961_796_693_925_975_6,
+        0.577_078_016_355_585_4,
+        0.412_198_583_111_132_4,
+        0.320_598_897_975_325_2,
+        0.262_308_189_252_538_8,
+        0.221_953_083_213_686_65,
+        0.192_359_338_785_195_1,
+        0.169_728_828_339_878_04,
+        0.151_862_635_883_048_77,
+        0.137_399_527_703_710_8,
+    ];
+    const ROUNDER: Self = 6_755_399_441_055_744.0;
+    const INTEGER: Self = 4_503_599_627_370_496.0;
+    const INTEGER_BITS: u64 = 0x4330_0000_0000_0000;
+    const SQRT_HALF_BITS: u64 = 0x3FE6_A09E_667F_3BCD;
+    const MANTISSA_BITS: u32 = 52;
+    const MIN_EXPONENT: Self = -1021.0;
+    const LOWEST: Self = -1e300;
+    const ONE: Self = 1.0;
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+#[inline(always)]
+pub(crate) fn splat<S: Simd, T: Real>(simd: S, value: T) -> Lanes<S, T> {
+    Lanes::<S, T>::splat(simd, value)
+}
+
+#[inline(always)]
+pub(crate) fn load<S: Simd, T: Real>(simd: S, values: &[T], lane: usize) -> Lanes<S, T> {
+    Lanes::<S, T>::from_slice(simd, &values[lane..lane + Lanes::<S, T>::LEN])
+}
+
+#[inline(always)]
+pub(crate) fn store<S: Simd, T: Real>(lanes: Lanes<S, T>, values: &mut [T], lane: usize) {
+    lanes.store_slice(&mut values[lane..lane + Lanes::<S, T>::LEN]);
+}
+
+#[inline(always)]
+fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[T]) -> Lanes<S, T> {
+    let highest = coefficients.len() - 1;
+    let mut sum = splat(simd, coefficients[highest]);
+    for &coefficient in coefficients[..highest].iter().rev() {
+        sum = sum.mul_add(x, splat(simd, coefficient));
+    }
+    sum
+}
+
+/// 2^x for x ≤ 0; below [`Real::MIN_EXPONENT`] the power of that.
+#[inline(always)]
+pub(crate) fn exp2<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+    let x = x.max(splat(simd, T::MIN_EXPONENT));
+    let shifted = x + splat(simd, T::ROUNDER);
+    let fraction = x - (shifted - splat(simd, T::ROUNDER));
+    let power = polynomial(simd, fraction, T::EXP2);
+    Lanes::<S, T>::from_bits(power.to_bits() + (shifted.to_bits() << T::MANTISSA_BITS))
+}
+
+/// log₂ x for x ≥ 1.
+#[inline(always)]
+pub(crate) fn log2<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+    let bits = x.to_bits();
+    let exponent = (bits - BitLanes::<S, T>::splat(simd, T::SQRT_HALF_BITS)) >> T::MANTISSA_BITS;
+    let mantissa = Lanes::<S, T>::from_bits(bits - (exponent << T::MANTISSA_BITS));
+    let exponent =
+        Lanes::<S, T>::from_bits(exponent | BitLanes::<S, T>::splat(simd, T::INTEGER_BITS)) - splat(simd, T::INTEGER);
+    let one = splat(simd, T::ONE);
+    let z = (mantissa - one) / (mantissa + one);
+    z.mul_add(polynomial(simd, z * z, T::ATANH), exponent)
+}

@@ -1,0 +1,15 @@
+//! Gaussian mixtures for pictures, fitted by expectation-maximisation.
+//!
+//! The road of one picture: [`colours`] counts its distinct colours, [`samples`] lays them out for the kernels,
+//! [`initialise`](mod@initialise) finds a start, [`em`] fits a [`mixture::Mixture`] and labels the colours. This crate knows no Python, prints nothing and
+//! does not panic on any input.
+
+pub mod colours;
+pub mod covariance;
+pub mod em;
+pub mod error;
+pub mod initialise;
+pub mod kernels;
+pub mod mixture;
+pub mod parallel;
+pub mod samples;

@@ -1,0 +1,250 @@
+//! Python's door to `rustem-core`: arrays in, arrays out.
+//!
+//! State lives in Python as NumPy arrays. Each function checks shapes, releases the GIL, polls Python's signals about
+//! every 50 ms, and turns core errors into exceptions.
+
+mod convert;
+//mod png16;
+
+use std::ops::ControlFlow;
+
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use rustem_core::colours::{self, Channel};
+use rustem_core::em::{self, Config};
+use rustem_core::initialise::{Start, initialise};
+use rustem_core::kernels::Real;
+use rustem_core::mixture::{Mixture, Regularization};
+use rustem_core::parallel::Threads;
+use rustem_core::samples::{Element, Samples};
+
+use convert::{MixtureArrays, Rows, interrupted, raise, with_rows};
+
+/// Distinct rows of (n, c) uint8 or uint16 `pixels`: (colours, counts, index), or None where counting does not pay.
+#[pyfunction]
+fn count_colours<'py>(py: Python<'py>, pixels: Rows<'py>, n_threads: usize) -> PyResult<Option<ColourArrays<'py>>> {
+    match pixels {
+        Rows::U8(pixels) => count_of(py, &pixels, n_threads),
+        Rows::U16(pixels) => count_of(py, &pixels, n_threads),
+        Rows::F32(_) | Rows::F64(_) => Ok(None),
+    }
+}
+
+type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>);
+
+fn count_of<'py, C: Channel + numpy::Element>(
+    py: Python<'py>,
+    pixels: &PyReadonlyArray2<'py, C>,
+    n_threads: usize,
+) -> PyResult<Option<ColourArrays<'py>>> {
+    let channels = pixels.shape()[1];
+    let values = pixels.as_slice()?;
+    let counted = py
+        .detach(|| colours::count(values, channels, &Threads::new(n_threads, &interrupted)))
+        .map_err(|error| raise(py, error))?;
+    counted
+        .map(|found| {
+            let values = found.values.into_pyarray(py).reshape([found.counts.len(), channels])?;
+            Ok((values.into_any(), found.counts.into_pyarray(py), found.index.into_pyarray(py)))
+        })
+        .transpose()
+}
+
+/// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes).
+#[pyfunction]
+fn paint<'py>(
+    py: Python<'py>,
+    table: PyReadonlyArray2<'py, u8>,
+    index: PyReadonlyArray1<'py, u32>,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    let width = table.shape()[1];
+    let (rows, index) = (table.as_slice()?, index.as_slice()?);
+    let painted = py
+        .detach(|| colours::paint(rows, width, index, &Threads::new(n_threads, &interrupted)))
+        .map_err(|error| raise(py, error))?;
+    painted.into_pyarray(py).reshape([index.len(), width])
+}
+
+/// What [`fit`] is asked for, by name.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct FitOptions {
+    n_components: usize,
+    covariance_type: String,
+    init_params: String,
+    weights_init: Option<Vec<f64>>,
+    means_init: Option<Vec<f64>>,
+    precisions_init: Option<Vec<f64>>,
+    tol: f64,
+    max_iter: usize,
+    n_init: usize,
+    reg_covar: f64,
+    covariance_floor: f64,
+    seed: u64,
+    n_threads: usize,
+}
+
+/// Fits a mixture to (n, d) `samples`, values divided by `unit`; the best of `n_init` restarts.
+///
+/// Returns ((weights, means, covariances), history, converged, labels, log-likelihood).
+#[pyfunction]
+fn fit<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+    unit: f64,
+    options: FitOptions,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<FitArrays<'py>> {
+    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+    with_rows!(samples, |rows, d, T| fit_of::<_, T>(py, rows, d, weights, unit, &options, progress.as_ref()))
+}
+
+type FitArrays<'py> = (MixtureArrays<'py>, Vec<f64>, bool, Bound<'py, PyArray1<u32>>, f64);
+
+fn fit_of<'py, E: Element, T: Real>(
+    py: Python<'py>,
+    rows: &[E],
+    d: usize,
+    weights: Option<&[f64]>,
+    unit: f64,
+    options: &FitOptions,
+    progress: Option<&Py<PyAny>>,
+) -> PyResult<FitArrays<'py>> {
+    let mut failure: Option<PyErr> = None;
+    let mut report = |iteration: usize, log_likelihood: f64| match progress {
+        None => ControlFlow::Continue(()),
+        Some(callback) => match Python::attach(|py| callback.call1(py, (iteration, log_likelihood))) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    };
+    let outcome = py.detach(|| {
+        let threads = Threads::new(options.n_threads, &interrupted);
+        let samples = Samples::<T>::new(rows, d, weights, unit)?;
+        best_fit(&samples, options, &threads, &mut report)
+    });
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let (fit, labels, log_likelihood) = outcome.map_err(|error| raise(py, error))?;
+    let arrays = convert::mixture_arrays(py, fit.mixture)?;
+    Ok((arrays, fit.history, fit.converged, labels.into_pyarray(py), log_likelihood))
+}
+
+fn best_fit<T: Real>(
+    samples: &Samples<T>,
+    options: &FitOptions,
+    threads: &Threads,
+    progress: em::Progress,
+) -> rustem_core::error::Result<(em::Fit, Vec<u32>, f64)> {
+    let (family, d) = (options.covariance_type.parse()?, samples.n_features());
+    let regularization = Regularization { floor: options.covariance_floor, added: options.reg_covar };
+    let config = Config { tol: options.tol, max_iter: options.max_iter, regularization };
+    let mut start = Start {
+        method: options.init_params.parse()?,
+        weights: options.weights_init.clone(),
+        means: options.means_init.clone(),
+        covariances: options
+            .precisions_init
+            .as_ref()
+            .map(|precisions| Mixture::covariances_from_precisions(precisions, family, d))
+            .transpose()?,
+        seed: options.seed,
+    };
+    let mut one_run = |start: &Start| {
+        let first = initialise(samples, options.n_components, family, start, regularization, threads)?;
+        let fit = em::fit(samples, first, config, threads, progress)?;
+        let (labels, log_likelihood) = em::label(samples, &fit.mixture, threads)?;
+        Ok((fit, labels, log_likelihood))
+    };
+    let mut best = one_run(&start)?;
+    for restart in 1..options.n_init as u64 {
+        start.seed = options.seed.wrapping_add(restart.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let other = one_run(&start)?;
+        if other.2 > best.2 {
+            best = other;
+        }
+    }
+    Ok(best)
+}
+
+/// The most probable component (n,) of each of the (n, d) `samples`, and their mean log-likelihood.
+#[pyfunction]
+fn label<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+    unit: f64,
+    mixture: MixtureArrays<'py>,
+    n_threads: usize,
+) -> PyResult<(Bound<'py, PyArray1<u32>>, f64)> {
+    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+    let mixture = convert::mixture_from(&mixture)?;
+    let (labels, log_likelihood) = with_rows!(samples, |rows, d, T| py
+        .detach(|| {
+            let samples = Samples::<T>::new(rows, d, weights, unit)?;
+            em::label(&samples, &mixture, &Threads::new(n_threads, &interrupted))
+        })
+        .map_err(|error| raise(py, error)))?;
+    Ok((labels.into_pyarray(py), log_likelihood))
+}
+
+/// Responsibilities (n, k) of the components for the (n, d) `samples`.
+#[pyfunction]
+fn responsibilities<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    unit: f64,
+    mixture: MixtureArrays<'py>,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mixture = convert::mixture_from(&mixture)?;
+    let k = mixture.n_components();
+    with_rows!(samples, |rows, d, T| {
+        let values = py
+            .detach(|| {
+                let samples = Samples::<T>::new(rows, d, None, unit)?;
+                em::responsibilities(&samples, &mixture, &Threads::new(n_threads, &interrupted))
+            })
+            .map_err(|error| raise(py, error))?;
+        Ok(values.into_pyarray(py).reshape([rows.len() / d, k])?.into_any())
+    })
+}
+
+/// Log-density (n,) of the mixture at each of the (n, d) `samples`.
+#[pyfunction]
+fn log_densities<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    unit: f64,
+    mixture: MixtureArrays<'py>,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let mixture = convert::mixture_from(&mixture)?;
+    let values = with_rows!(samples, |rows, d, T| py
+        .detach(|| {
+            let samples = Samples::<T>::new(rows, d, None, unit)?;
+            em::log_densities(&samples, &mixture, &Threads::new(n_threads, &interrupted))
+        })
+        .map_err(|error| raise(py, error)))?;
+    Ok(values.into_pyarray(py))
+}
+
+/// The CPU level that the kernels run at.
+#[pyfunction]
+fn simd_level() -> String {
+    rustem_core::kernels::simd_level()
+}
+
+/// The compiled core of rustem; see `_core.pyi`.
+#[pymodule(gil_used = false)]
+mod _core {
+    //use super::png16::{decode_png16, encode_png16};
+    #[pymodule_export]
+    use super::{count_colours, fit, label, log_densities, paint, responsibilities, simd_level};
+}
