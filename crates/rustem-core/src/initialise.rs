@@ -100,15 +100,12 @@ pub fn initialise<T: Real>(
         covariances: Vec::new(),
     };
     if start.method == Method::RandomFromData && start.means.is_none() {
-        let all: Vec<usize> = (0..samples.n_tiles()).collect();
-        let assigned = assign(samples, &all, &means, Form::Spherical, threads)?;
+        let assigned = assign(samples, &means, Form::Spherical, threads)?;
         let variance = assigned.second.iter().sum::<f64>() / (samples.total_weight() * d as f64);
         mixture.covariances = isotropic(covariance_type, k_found, d, variance.max(1e-6));
     } else if start.weights.is_none() || start.covariances.is_none() {
-        let form = Form::of(covariance_type);
-        let all: Vec<usize> = (0..samples.n_tiles()).collect();
         mixture.covariances = isotropic(covariance_type, k_found, d, 1e-6);
-        let moments = assign(samples, &all, &means, form, threads)?;
+        let moments = assign(samples, &means, Form::of(covariance_type), threads)?;
         let about = mixture.means.clone();
         mixture = mixture.maximise(&moments, &about, regularization.standardised::<T>(samples.scale));
     }
@@ -266,47 +263,69 @@ fn plus_plus<T: Real>(
 /// Moves each centre to the mean of the samples nearest to it; one without samples stays where it is.
 fn lloyd_step<T: Real>(samples: &Samples<T>, tiles: &[usize], centres: &mut [T], threads: &Threads) -> Result<()> {
     let d = samples.n_features();
-    let moments = assign(samples, tiles, centres, Form::Spherical, threads)?;
-    for ((centre, shift), mass) in centres.chunks_exact_mut(d).zip(moments.first.chunks_exact(d)).zip(&moments.mass) {
-        if *mass > 0.0 {
-            centre.iter_mut().zip(shift).for_each(|(value, shift)| *value += T::from_f64(shift / mass));
+    let width = d + 1;
+    let zero = vec![0.0; centres.len() / d * width];
+    let blocks = each_nearest(samples, tiles, centres, &zero, threads, |sums: &mut Vec<f64>, sample| {
+        let sums = &mut sums[sample.component * width..(sample.component + 1) * width];
+        for (sum, value) in sums.iter_mut().zip(sample.values.iter().step_by(TILE)) {
+            *sum += sample.weight * value.to_f64();
+        }
+        sums[d] += sample.weight;
+    })?;
+    for (component, centre) in centres.chunks_exact_mut(d).enumerate() {
+        let total = |column: usize| blocks.iter().map(|sums| sums[component * width + column]).sum::<f64>();
+        let mass = total(d);
+        if mass > 0.0 {
+            centre.iter_mut().enumerate().for_each(|(a, value)| *value = T::from_f64(total(a) / mass));
         }
     }
     Ok(())
 }
 
-/// The moments of the samples about their nearest centres.
-fn assign<T: Real>(
+/// The moments of all samples about their nearest centres.
+fn assign<T: Real>(samples: &Samples<T>, centres: &[T], form: Form, threads: &Threads) -> Result<Moments> {
+    let d = samples.n_features();
+    let zero = Moments::zero(form, centres.len() / d, d);
+    let tiles: Vec<usize> = (0..samples.n_tiles()).collect();
+    let blocks = each_nearest(samples, &tiles, centres, &zero, threads, |moments: &mut Moments, sample| {
+        let centre = &centres[sample.component * d..(sample.component + 1) * d];
+        let values = sample.values.iter().step_by(TILE);
+        moments.add(form, sample.component, sample.weight, values.zip(centre).map(|(x, c)| x.to_f64() - c.to_f64()));
+    })?;
+    Ok(Moments::sum(zero, &blocks))
+}
+
+/// A sample and the centre nearest to it.
+struct Nearest<'a, T> {
+    component: usize,
+    weight: f64,
+    /// The sample's values, each [`TILE`] apart.
+    values: &'a [T],
+}
+
+/// Adds each sample of the given tiles to the sums of its block, which start from `zero`.
+fn each_nearest<T: Real, R: Clone + Send + Sync>(
     samples: &Samples<T>,
     tiles: &[usize],
     centres: &[T],
-    form: Form,
+    zero: &R,
     threads: &Threads,
-) -> Result<Moments> {
-    let d = samples.n_features();
-    let zero = Moments::zero(form, centres.len() / d, d);
-    // One block for each possible thread at most, since each has a set of sums.
+    add: impl Fn(&mut R, Nearest<T>) + Sync,
+) -> Result<Vec<R>> {
+    // Few blocks, since each has a set of sums.
     let block_tiles = tiles.len().div_ceil(32).max(8);
-    let blocks = threads.map(tiles.len().div_ceil(block_tiles), |block, checkpoint| {
-        let mut moments = zero.clone();
+    threads.map(tiles.len().div_ceil(block_tiles), |block, checkpoint| {
+        let mut sums = zero.clone();
         let (mut nearest, mut distance) = ([T::default(); TILE], [T::default(); TILE]);
-        let mut difference = vec![0.0; d];
         for tile in tiles.iter().skip(block * block_tiles).take(block_tiles) {
             checkpoint.pass()?;
             let (values, weights) = samples.tile(*tile);
             nearest_tile(values, centres, &mut nearest, &mut distance);
-            for (lane, weight) in weights.iter().map(|weight| weight.to_f64()).enumerate() {
-                if weight > 0.0 {
-                    let component = nearest[lane].to_f64() as usize;
-                    let centre = &centres[component * d..(component + 1) * d];
-                    for (a, difference) in difference.iter_mut().enumerate() {
-                        *difference = values[a * TILE + lane].to_f64() - centre[a].to_f64();
-                    }
-                    moments.add(form, component, weight, &difference);
-                }
+            for lane in 0..samples.len().saturating_sub(tile * TILE).min(TILE) {
+                let (component, weight) = (nearest[lane].to_f64() as usize, weights[lane].to_f64());
+                add(&mut sums, Nearest { component, weight, values: &values[lane..] });
             }
         }
-        Ok(moments)
-    })?;
-    Ok(Moments::sum(zero, &blocks))
+        Ok(sums)
+    })
 }

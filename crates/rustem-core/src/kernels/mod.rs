@@ -127,21 +127,30 @@ impl Moments {
     }
 
     /// Adds one sample that belongs to one component with all its weight.
-    pub(crate) fn add(&mut self, form: Form, component: usize, weight: f64, difference: &[f64]) {
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        form: Form,
+        component: usize,
+        weight: f64,
+        difference: impl Iterator<Item = f64> + Clone,
+    ) {
         let (mass, first, second) = self.of(component);
         *mass += weight;
         let mut squares = second.iter_mut();
-        for (a, value) in difference.iter().enumerate() {
+        for (a, value) in difference.clone().enumerate() {
             let weighted = weight * value;
             first[a] += weighted;
             match form {
-                Form::Full => difference[..=a].iter().zip(squares.by_ref()).for_each(|(other, sum)| *sum += weighted * other),
+                Form::Full => {
+                    difference.clone().take(a + 1).zip(squares.by_ref()).for_each(|(b, sum)| *sum += weighted * b);
+                }
                 Form::Diag => squares.by_ref().take(1).for_each(|sum| *sum += weighted * value),
                 Form::Spherical => {}
             }
         }
         if form == Form::Spherical {
-            squares.for_each(|sum| *sum += weight * difference.iter().map(|value| value * value).sum::<f64>());
+            squares.for_each(|sum| *sum += weight * difference.clone().map(|value| value * value).sum::<f64>());
         }
     }
 

@@ -41,14 +41,15 @@ fn difference<S: Simd, T: Real, const D: usize>(
     difference
 }
 
-/// |factor · difference|².
+/// constant − |factor · difference|².
 #[inline(always)]
-fn squared_norm<S: Simd, T: Real, F: Family, const D: usize>(
+fn log_joint<S: Simd, T: Real, F: Family, const D: usize>(
     simd: S,
     difference: &[Lanes<S, T>; D],
     factor: &[T],
+    constant: T,
 ) -> Lanes<S, T> {
-    let mut sum = splat(simd, T::default());
+    let mut sum = splat(simd, constant);
     match F::FORM {
         Form::Full => {
             for a in 0..D {
@@ -57,21 +58,21 @@ fn squared_norm<S: Simd, T: Real, F: Family, const D: usize>(
                 for b in 1..=a {
                     y = difference[b].mul_add(splat(simd, factor[row + b]), y);
                 }
-                sum = if a == 0 { y * y } else { y.mul_add(y, sum) };
+                sum = (-y).mul_add(y, sum);
             }
         }
         Form::Diag => {
             for a in 0..D {
                 let y = difference[a] * splat(simd, factor[a]);
-                sum = if a == 0 { y * y } else { y.mul_add(y, sum) };
+                sum = (-y).mul_add(y, sum);
             }
         }
         Form::Spherical => {
-            for a in 0..D {
-                sum = if a == 0 { difference[a] * difference[a] } else { difference[a].mul_add(difference[a], sum) };
+            let mut square = difference[0] * difference[0];
+            for a in 1..D {
+                square = difference[a].mul_add(difference[a], square);
             }
-            let factor = splat(simd, factor[0]);
-            sum = sum * (factor * factor);
+            sum = square.mul_add(splat(simd, -(factor[0] * factor[0])), sum);
         }
     }
     sum
@@ -90,12 +91,11 @@ pub(super) fn joint_tile<S: Simd, T: Real, F: Family, const D: usize>(
         for (component, row) in joint.chunks_exact_mut(TILE).enumerate() {
             let parameters = densities.of(component);
             let (mean, factor) = parameters.split_at(D);
-            let constant = splat(simd, parameters[parameters.len() - 1]);
+            let constant = parameters[parameters.len() - 1];
             for member in 0..GROUP {
                 let lane = start + member * Lanes::<S, T>::LEN;
                 let difference = difference::<S, T, D>(simd, values, lane, mean);
-                let exponent = constant - squared_norm::<S, T, F, D>(simd, &difference, factor);
-                store::<S, T>(exponent.max(splat(simd, T::LOWEST)), row, lane);
+                store::<S, T>(log_joint::<S, T, F, D>(simd, &difference, factor, constant), row, lane);
             }
         }
     }
@@ -127,7 +127,7 @@ pub(super) fn moments_tile<S: Simd, T: Real, F: Family, const D: usize>(
             mass += responsibility;
             for a in 0..D {
                 let weighted = responsibility * difference[a];
-                first[a] += weighted;
+                first[a] = responsibility.mul_add(difference[a], first[a]);
                 match F::FORM {
                     Form::Full => {
                         for b in 0..=a {

@@ -6,6 +6,9 @@ use fearless_simd::prelude::*;
 use super::lanes::{Lanes, Real, exp2, load, log2, splat, store};
 use crate::samples::TILE;
 
+/// Vectors of samples taken together, so that one's sums do not wait for each other.
+const GROUP: usize = 4;
+
 /// Turns log₂ joint densities `joint` (k, TILE) into densities relative to the largest of their sample, and writes the
 /// inverse of their sum to `inverse` and log₂ p(x) to `log_density`: the responsibility is `joint * inverse`.
 #[inline(always)]
@@ -15,21 +18,30 @@ pub(super) fn softmax_tile<S: Simd, T: Real>(
     inverse: &mut [T; TILE],
     log_density: &mut [T; TILE],
 ) {
-    for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-        let mut largest = splat(simd, T::LOWEST);
+    let len = Lanes::<S, T>::LEN;
+    for start in (0..TILE).step_by(GROUP * len) {
+        let mut largest = [splat(simd, T::LOWEST); GROUP];
         for row in joint.chunks_exact(TILE) {
-            largest = largest.max(load(simd, row, lane));
+            for (member, largest) in largest.iter_mut().enumerate() {
+                *largest = largest.max(load(simd, row, start + member * len));
+            }
         }
-        let mut sum = splat(simd, T::default());
+        let mut sum = [splat(simd, T::default()); GROUP];
         for row in joint.chunks_exact_mut(TILE) {
-            let relative = exp2::<S, T>(simd, load(simd, row, lane) - largest);
-            sum += relative;
-            store::<S, T>(relative, row, lane);
+            for member in 0..GROUP {
+                let lane = start + member * len;
+                let relative = exp2::<S, T>(simd, load(simd, row, lane) - largest[member]);
+                sum[member] += relative;
+                store::<S, T>(relative, row, lane);
+            }
         }
-        // A sum is at least one, unless every density was below the lowest that counts.
-        sum = sum.max(splat(simd, T::ONE));
-        store::<S, T>(splat(simd, T::ONE) / sum, inverse, lane);
-        store::<S, T>(largest + log2::<S, T>(simd, sum), log_density, lane);
+        for member in 0..GROUP {
+            let lane = start + member * len;
+            // A sum is at least one, unless every density is below the lowest that counts.
+            let sum = sum[member].max(splat(simd, T::ONE));
+            store::<S, T>(splat(simd, T::ONE) / sum, inverse, lane);
+            store::<S, T>(largest[member] + log2::<S, T>(simd, sum), log_density, lane);
+        }
     }
 }
 

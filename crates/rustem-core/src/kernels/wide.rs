@@ -58,7 +58,7 @@ pub(super) fn joint_tile<S: Simd, T: Real>(
                     sum = sum * (factor * factor);
                 }
             }
-            store::<S, T>((constant - sum).max(splat(simd, T::LOWEST)), row, lane);
+            store::<S, T>(constant - sum, row, lane);
         }
     }
 }

@@ -1,0 +1,80 @@
+//! The kernels alone, one thread: `cargo bench`. Throughput is in samples per second, or pixels.
+#![expect(missing_docs, clippy::expect_used, reason = "a benchmark documents itself by its names, and may fail loudly")]
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rustem_core::colours::{count, paint};
+use rustem_core::covariance::CovarianceType;
+use rustem_core::em::{Config, fit};
+use rustem_core::initialise::{Method, Start, initialise};
+use rustem_core::kernels::Real;
+use rustem_core::mixture::Regularization;
+use rustem_core::parallel::Threads;
+use rustem_core::samples::Samples;
+
+const N: usize = 48_384;
+const K: usize = 32;
+const FAMILIES: [(&str, CovarianceType); 4] = [
+    ("spherical", CovarianceType::Spherical),
+    ("diag", CovarianceType::Diag),
+    ("full", CovarianceType::Full),
+    ("tied", CovarianceType::Tied),
+];
+
+/// Smooth bands of d features, as a picture's values are.
+fn values(n: usize, d: usize) -> Vec<f64> {
+    (0..n * d).map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64).collect()
+}
+
+fn start(seed: u64) -> Start {
+    Start { method: Method::KMeansPlusPlus, weights: None, means: None, covariances: None, seed }
+}
+
+fn one_pass<T: Real>(criterion: &mut Criterion, group: &str, n: usize, d: usize, k: usize) {
+    let samples = Samples::<T>::new(&values(n, d), d, None, 1.0).expect("valid samples");
+    let regularization = Regularization { floor: 1e-6, added: 0.0 };
+    let threads = Threads::single();
+    let mut group = criterion.benchmark_group(group);
+    group.throughput(Throughput::Elements(n as u64));
+    for (name, family) in FAMILIES {
+        let mixture = initialise(&samples, k, family, &start(0), regularization, &threads).expect("a start");
+        let config = Config { tol: 0.0, max_iter: 1, regularization };
+        group.bench_function(BenchmarkId::new(name, format!("d{d} k{k}")), |bencher| {
+            bencher.iter(|| {
+                fit(&samples, black_box(mixture.clone()), config, &threads, &mut |_, _| ControlFlow::Continue(()))
+            });
+        });
+    }
+    group.finish();
+}
+
+fn kernels(criterion: &mut Criterion) {
+    for d in 1..=4 {
+        one_pass::<f32>(criterion, "pass f32", N, d, K);
+    }
+    one_pass::<f64>(criterion, "pass f64", N, 3, K);
+    one_pass::<f32>(criterion, "pass f32", N, 3, 256);
+    one_pass::<f32>(criterion, "pass f32", 4096, 100, 16);
+}
+
+fn road(criterion: &mut Criterion) {
+    let threads = Threads::single();
+    let samples = Samples::<f32>::new(&values(N, 3), 3, None, 1.0).expect("valid samples");
+    criterion.bench_function("start k32", |bencher| {
+        bencher.iter(|| initialise(&samples, K, CovarianceType::Full, &start(1), Regularization::default(), &threads));
+    });
+    let pixels: Vec<u8> = values(150_000, 3).iter().map(|value| (value * 60.0) as u8).collect();
+    let mut group = criterion.benchmark_group("150k pixels");
+    group.throughput(Throughput::Elements(150_000));
+    group.bench_function("count", |bencher| bencher.iter(|| count(black_box(&pixels), 3, &threads)));
+    let colours = count(&pixels, 3, &threads).expect("no interrupt").expect("it pays");
+    group.bench_function("paint", |bencher| {
+        bencher.iter(|| paint(black_box(&colours.values), 3, &colours.index, &threads));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, kernels, road);
+criterion_main!(benches);
