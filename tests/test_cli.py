@@ -1,3 +1,4 @@
+import contextlib
 import inspect
 import json
 import os
@@ -524,18 +525,28 @@ def test_a_reader_that_leaves_is_no_accident():
     assert process.wait() == 1
 
 
-def start_on_terminal(*arguments):
+@pytest.fixture
+def start_on_terminal():
     """Start a run whose stderr is a terminal; return the process and our end of the terminal."""
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
-    # A process that was started in the background ignores Ctrl-C, unless it is told otherwise.
-    code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from rustem.cli import main; sys.exit(main(['segment', *sys.argv[1:]]))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=theirs)
-    os.close(theirs)
-    return process, ours
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    with contextlib.ExitStack() as cleanup:
+
+        def start(*arguments):
+            ours, theirs = pty.openpty()
+            termios.tcsetwinsize(ours, (24, 120))  # tqdm shows nothing on a terminal without columns
+            # A process that was started in the background ignores Ctrl-C, unless it is told otherwise.
+            code = (
+                "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+                "from rustem.cli import main; sys.exit(main(['segment', *sys.argv[1:]]))"
+            )
+            process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=theirs)
+            os.close(theirs)
+            cleanup.callback(os.close, ours)
+            cleanup.enter_context(process)
+            cleanup.callback(process.kill)
+            return process, ours
+
+        yield start
 
 
 def read_until(terminal, wanted=None):
@@ -552,38 +563,33 @@ def read_until(terminal, wanted=None):
     return shown
 
 
-def test_ctrl_c_ends_a_fit_and_leaves_nothing():
+def test_ctrl_c_ends_a_fit_and_leaves_nothing(start_on_terminal):
     Image.fromarray(astronaut()).save("photo.png")
     process, terminal = start_on_terminal("photo.png", "-k", "64", "--tol", "0", "--max-iter", "1000000", "--json")
-    with process:
-        assert "log-likelihood" in read_until(terminal, "log-likelihood")
-        process.send_signal(signal.SIGINT)
-        shown = read_until(terminal)
-        assert process.wait(timeout=30) == 130
-        assert process.stdout.read() == b""
-    os.close(terminal)
-    assert "rustem: interrupted" in shown
+    assert "log-likelihood" in read_until(terminal, "log-likelihood")
+    process.send_signal(signal.SIGINT)
+    shown = read_until(terminal)
+    assert process.wait(timeout=30) == 130
+    assert process.stdout.read() == b""
+    assert shown.endswith("rustem: interrupted\r\n")
     assert "Traceback" not in shown
     assert written() == ["photo.png"]
 
 
 @pytest.mark.usefixtures("photo")
-def test_a_bar_over_files_on_a_terminal():
+def test_a_bar_over_files_on_a_terminal(start_on_terminal):
     save_photo("last.png", offset=100)
     process, terminal = start_on_terminal("photo.png", "last.png", "-k", "2")
-    with process:
-        shown = read_until(terminal)
-        assert process.wait(timeout=30) == 0
-        assert process.stdout.read() == b""
-    os.close(terminal)
+    shown = read_until(terminal)
+    assert process.wait(timeout=30) == 0
+    assert process.stdout.read() == b""
     assert "0/2" in shown
     assert "photo.png → photo-k2.png" in shown
 
 
 @pytest.mark.usefixtures("photo")
-def test_quiet_shows_no_bar_even_on_a_terminal():
-    process, terminal = start_on_terminal("photo.png", "photo.png", "-k", "2", "--quiet")
-    with process:
-        assert read_until(terminal) == ""
-        assert process.wait(timeout=30) == 0
-    os.close(terminal)
+def test_quiet_shows_no_bar_even_on_a_terminal(start_on_terminal):
+    save_photo("last.png", offset=100)
+    process, terminal = start_on_terminal("photo.png", "last.png", "-k", "2", "--quiet")
+    assert read_until(terminal) == ""
+    assert process.wait(timeout=30) == 0
