@@ -1,0 +1,655 @@
+"""Between picture files and arrays: orientation, depth, alpha, colour models and profiles, indexed PNG."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from rustem.exceptions import ImageError, InvalidInputError, RustemError
+
+_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+}
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    # `exact` keeps the colours below transparent pixels.
+    "WEBP": {"lossless": True, "exact": True},
+}
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Only where one of these occurs can a PNG file tell its orientation.
+_PNG_ORIENTATION = re.compile(rb"eXIf|Raw profile type exif|XML:com.adobe.xmp")
+# NumPy views that undo the EXIF orientations 2 to 8.
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+_WARNING_FILTERS = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as arrays, upright, with its transparency kept apart from its colours.
+
+    Attributes
+    ----------
+    pixels : (H, W) or (H, W, C) ndarray of uint8, uint16, float32 or float64
+        Grey levels, or C colours without alpha, C-contiguous. Integers span the whole range of their type; floats are
+        as the file has them, NaN included.
+    alpha : (H, W) ndarray or None
+        Opacity, in the dtype of `pixels`; None where every pixel is opaque.
+    icc_profile : bytes or None
+        Colour profile of `pixels` as they stand.
+    name : str
+        What messages call the picture: its path as given.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None
+    icc_profile: bytes | None
+    name: str
+
+
+def read(path: str | os.PathLike[str]) -> Picture:
+    """Read a picture file; of several frames or pages, the first.
+
+    Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
+    The EXIF orientation is applied. Palettes, CMYK, YCbCr, HSV and CIELAB become RGB; an embedded profile is used to
+    turn CMYK into sRGB. Integers of more than 16 bits or below zero become float64.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    Picture
+        Its pixels, alpha and colour profile.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, truncated, damaged, no picture, or larger than Pillow's limit: more than twice
+        ``PIL.Image.MAX_IMAGE_PIXELS``, which can be raised.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "grey.png")
+    ...     write(path, np.zeros((2, 3), np.uint16))
+    ...     read(path).pixels
+    array([[0, 0, 0],
+           [0, 0, 0]], dtype=uint16)
+    """
+    name = os.fsdecode(path)
+    with _reading(name), open(path, "rb") as file:
+        head = file.read(26)
+        if not head:
+            raise ImageError(f"{name}: the file is empty; get a complete copy of it")
+        try:
+            image = _open(file, head)
+        except Image.UnidentifiedImageError:
+            if not head.startswith(_TIFF_MAGIC):
+                raise
+            return _read_tiff(file, name)  # several channels, floats in RGB, …
+        with image:
+            if image.format == "TIFF" and _is_more_than_pillow_keeps(image):
+                return _read_tiff(file, name)
+            if image.format == "PNG" and head[24] == 16:
+                return _read_png16(file, image, name)
+            if image.format == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
+                # Pillow spreads grey levels of 2 and 4 bits over 8, but leaves the transparent level as it is stored.
+                image.info["transparency"] *= 255 // (2 ** head[24] - 1)
+            return _from_pillow(image, name)
+
+
+def from_pil(image: Image.Image, name: str = "image") -> Picture:
+    """Take over a Pillow image, treated as `read` treats a file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        The image, of any mode. It is not changed, but loaded if it was not yet.
+    name : str, default="image"
+        What messages call it.
+
+    Returns
+    -------
+    Picture
+        Its pixels, alpha and colour profile.
+
+    Raises
+    ------
+    ImageError
+        If the image has no pixels, or cannot be loaded or converted.
+
+    Examples
+    --------
+    >>> picture = from_pil(Image.new("LA", (3, 2), (200, 0)))
+    >>> picture.pixels.shape, int(picture.alpha.max())
+    ((2, 3), 0)
+    """
+    with _reading(name):
+        return _from_pillow(image, name)
+
+
+def write(
+    path: str | os.PathLike[str],
+    pixels: ArrayLike,
+    *,
+    alpha: ArrayLike | None = None,
+    icc_profile: bytes | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write a picture; the extension of `path` names the format.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It appears complete or not at all.
+    pixels : (H, W) or (H, W, C) array_like of uint8, uint16 or float
+        Grey levels or colours without alpha; one or three channels, in TIFF any number. TIFF keeps every type. PNG
+        keeps integers, and takes floats in [0, 1] as 16 bits. The others hold 8 bits, to which values are rounded.
+    alpha : (H, W) array_like, optional
+        Opacity. JPEG and BMP have none: there, the picture is laid over white.
+    icc_profile : bytes, optional
+        Colour profile of `pixels`; left out where it is not one of their colour model, or the format takes none.
+    overwrite : bool, default=True
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the arrays do not make a picture.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Path(folder, "red.webp"), np.full((2, 3, 3), (255, 0, 0), np.uint8))
+    """
+    name, kind = os.fsdecode(path), _format_of(path)
+    colours, opacity = _checked(name, pixels, alpha)
+    if kind == "TIFF":
+        _save(path, lambda file: _write_tiff(file, colours, opacity, icc_profile), overwrite)
+        return
+    if colours.ndim == 3 and colours.shape[2] != 3:
+        raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colours.shape[2]}; write a .tif file")
+    depth = np.uint16 if kind == "PNG" and colours.dtype != np.uint8 else np.uint8
+    colours = _to_depth(name, colours, depth)
+    if opacity is not None:
+        opacity = _to_depth(name, opacity, depth)
+        if kind in ("JPEG", "BMP"):
+            colours, opacity = _over_white(colours, opacity), None
+    profile = icc_profile if _describes(icc_profile, colours) else None
+    joined = colours if opacity is None else np.dstack([colours, opacity])
+    if depth is np.uint16:
+        from rustem._core import encode_png16
+
+        volume = np.ascontiguousarray(joined if joined.ndim == 3 else joined[..., None])
+        _save(path, lambda file: file.write(encode_png16(volume, profile)), overwrite)
+        return
+    image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
+    if profile is not None:
+        options["icc_profile"] = profile
+    _save(path, lambda file: image.save(file, kind, **options), overwrite)
+
+
+def write_indexed(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    palette: ArrayLike,
+    *,
+    alpha: ArrayLike | None = None,
+    icc_profile: bytes | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write a picture of k colours: as an indexed file where the format allows, else painted.
+
+    An 8-bit palette of up to 256 colours makes an indexed PNG of 1, 2, 4 or 8 bits per pixel, or an indexed GIF.
+    Pixels that are fully transparent take one more entry; where there is none left, or other pixels are partly
+    transparent, the picture is painted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; its extension names the format.
+    labels : (H, W) array_like of int
+        The palette's row for each pixel, from 0 to k - 1; -1 for none, which is drawn transparent.
+    palette : (k,), (k, 1) or (k, 3) array_like of uint8, uint16 or float
+        The colours, or grey levels.
+    alpha, icc_profile, overwrite
+        As in `write`.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the arrays do not make a picture.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "two.png")
+    ...     write_indexed(path, [[0, 1, -1]], np.array([[9, 9, 9], [255, 0, 0]], np.uint8))
+    ...     read(path).alpha
+    array([[255, 255,   0]], dtype=uint8)
+    """
+    name, kind = os.fsdecode(path), _format_of(path)
+    colours = np.asarray(palette)
+    index = _checked_labels(name, labels, len(colours))
+    if alpha is not None and np.shape(alpha) != index.shape:
+        raise InvalidInputError(f"{name}: alpha has shape {np.shape(alpha)}, the labels {index.shape}; make them equal")
+    opacity = None if alpha is None else np.asarray(alpha)
+    hidden = index < 0 if opacity is None else (index < 0) | (opacity == 0)
+    k, any_hidden = len(colours), bool(hidden.any())
+    partial = opacity is not None and not np.all(hidden | (opacity == _white(opacity.dtype)))
+    grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
+    fits = kind in ("PNG", "GIF") and colours.dtype == np.uint8 and k + any_hidden <= 256
+    if not fits or partial or grey_profile:
+        if any_hidden:
+            opacity = np.full(index.shape, _white(colours.dtype)) if opacity is None else opacity
+            opacity = np.where(hidden, 0, opacity).astype(opacity.dtype)
+        painted = colours[np.maximum(index, 0)]
+        write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
+        return
+    entries = np.zeros((k + any_hidden, 3), np.uint8)
+    entries[:k] = colours.reshape(k, -1)
+    image = Image.fromarray(np.where(hidden, k, index).astype(np.uint8))
+    image.putpalette(entries.tobytes())
+    options: dict[str, Any] = {"transparency": k} if any_hidden else {}
+    if kind == "PNG":
+        options["bits"] = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
+        options["icc_profile"] = icc_profile if _describes(icc_profile, entries[None]) else None
+    _save(path, lambda file: image.save(file, kind, **options), overwrite)
+
+
+def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: bool = True) -> None:
+    """Write a label map.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits for
+        up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
+    labels : (H, W) array_like of int
+        The labels, from 0; -1 for none.
+    overwrite : bool, default=True
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the labels are no labels, or too many for the format.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "labels.png")
+    ...     write_labels(path, [[0, 1, -1]])
+    ...     read(path).pixels
+    array([[  0,   1, 255]], dtype=uint8)
+    """
+    name, suffix = os.fsdecode(path), _suffix(path)
+    if suffix == ".npy":
+        _save(path, lambda file: np.save(file, np.asarray(labels)), overwrite)
+        return
+    if _FORMATS.get(suffix) not in ("PNG", "TIFF"):
+        raise ImageError(f"{name}: label maps are written as .npy, .png or .tif; choose one of these extensions")
+    index = _checked_labels(name, labels, 65535)
+    depth = np.uint8 if index.max() < 255 else np.uint16
+    write(path, np.where(index < 0, np.iinfo(depth).max, index).astype(depth), overwrite=overwrite)
+
+
+def _open(file: BinaryIO, head: bytes) -> Image.Image:
+    file.seek(0)
+    with _no_warnings():
+        try:
+            return Image.open(file)
+        except Image.UnidentifiedImageError:
+            if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
+                raise
+            try:
+                from pillow_heif import register_heif_opener
+            except ImportError:
+                raise ImageError(f"{file.name}: reading HEIC needs a further package; pip install pillow-heif") from None
+            register_heif_opener()
+            file.seek(0)
+            return Image.open(file)
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    # Oddities of the metadata leave the pixels alone, and sizes up to the limit are welcome. The filters belong to the
+    # whole process, hence the lock.
+    with _WARNING_FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[None]:
+    # Decoders raise whatever a damaged file makes them stumble over: struct.error, SyntaxError, IndexError, …
+    try:
+        yield
+    except RustemError:
+        raise
+    except Exception as error:
+        raise ImageError(f"{name}: {_why_unreadable(error)}") from error
+
+
+def _why_unreadable(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "there is no such file; check the path"
+        case IsADirectoryError():
+            return "this is a folder; name a picture in it"
+        case PermissionError():
+            return "no permission to read the file; change its mode or its owner"
+        case Image.DecompressionBombError():
+            size = text.split(" exceeds")[0].lower()
+            return f"refused before decoding: {size} exceeds twice PIL.Image.MAX_IMAGE_PIXELS; if you trust it, raise that"
+        case MemoryError():
+            return "there is not enough memory to decode it; make it smaller first"
+        case Image.UnidentifiedImageError():
+            return "this is no picture that can be read here; convert it to PNG, JPEG or TIFF"
+        case EOFError():
+            return "the file is truncated; get a complete copy of it"
+    if "imagecodecs" in text:
+        return 'its compression needs a further package; pip install "rustem[tiff]"'
+    if "truncated" in text.lower():
+        return "the file is truncated; get a complete copy of it"
+    return f"the file is damaged or of an unknown kind ({text}); get another copy, or save it anew as PNG"
+
+
+def _from_pillow(image: Image.Image, name: str) -> Picture:
+    image.load()
+    if 0 in image.size:
+        raise ImageError(f"{name}: the picture has no pixels; it is {image.width} x {image.height}")
+    orientation, profile, key = _orientation(image), image.info.get("icc_profile"), image.info.get("transparency")
+    image = _in_plain_mode(image, profile)
+    if image.mode in ("LA", "RGBA"):
+        pixels, alpha = np.asarray(image.convert(image.mode[:-1])), np.asarray(image.getchannel("A"))
+        return _picture(pixels, alpha, profile, orientation, name)
+    pixels = _in_plain_type(np.asarray(image))
+    alpha = None
+    if isinstance(key, int | tuple):
+        hidden = np.atleast_3d(pixels == np.asarray(key)).all(axis=2)
+        alpha = np.where(hidden, 0, _white(pixels.dtype)).astype(pixels.dtype)
+    return _picture(pixels, alpha, profile, orientation, name)
+
+
+def _in_plain_mode(image: Image.Image, profile: bytes | None) -> Image.Image:
+    match image.mode:
+        case "L" | "LA" | "RGB" | "RGBA" | "I" | "I;16" | "I;16L" | "I;16B" | "I;16N" | "F":
+            return image
+        case "1":
+            return image.convert("L")
+        case "La":
+            return image.convert("LA")
+        case "P" | "PA" | "RGBa":
+            return image.convert("RGBA")
+        case "LAB":
+            return _to_srgb(image, None)
+        case "CMYK" if profile is not None:
+            with contextlib.suppress(OSError):  # a broken profile: the rough conversion is better than none
+                return _to_srgb(image, profile)
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.createProfile("LAB") if profile is None else ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except ImageCms.PyCMSError as error:
+        raise OSError(str(error)) from error
+    assert converted is not None
+    return converted
+
+
+def _orientation(image: Image.Image) -> int:
+    with _no_warnings(), contextlib.suppress(Exception):  # broken metadata leaves the pixels alone
+        return int(image.getexif().get(0x0112, 1))
+    return 1
+
+
+def _read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:
+    from rustem._core import decode_png16
+
+    file.seek(0)
+    data = file.read()
+    pixels = decode_png16(data, _max_pixels())
+    # EXIF may follow the pixels, so that Pillow decodes them to find it.
+    orientation = _orientation(Image.open(io.BytesIO(data))) if _PNG_ORIENTATION.search(data) else 1
+    alpha = None
+    if pixels.shape[2] in (2, 4):
+        pixels, alpha = pixels[..., :-1], pixels[..., -1]
+    return _picture(pixels, alpha, image.info.get("icc_profile"), orientation, name)
+
+
+def _is_more_than_pillow_keeps(image: Image.Image) -> bool:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    bits, photometric, extra = tags.get(258, (1,)), tags.get(262), tags.get(338, ())
+    if photometric not in (0, 1, 2):
+        return False
+    if max(bits) <= 8:
+        return 0 in extra
+    return (bits, photometric, tags.get(339, (1,))) != ((16,), 1, (1,))
+
+
+def _read_tiff(file: BinaryIO, name: str) -> Picture:
+    from tifffile import TiffFile
+
+    file.seek(0)
+    with TiffFile(file) as tiff:
+        page = tiff.pages.first
+        n_pixels = page.imagewidth * page.imagelength
+        if n_pixels * max(1, page.samplesperpixel / 4) > _max_pixels():
+            raise Image.DecompressionBombError(f"Image size ({n_pixels} pixels of {page.samplesperpixel} channels)")
+        photometric, extra, bits = page.photometric, tuple(page.extrasamples), page.bitspersample
+        if photometric not in (0, 1, 2) or page.axes not in ("YX", "YXS", "SYX"):
+            raise ImageError(f"{name}: TIFF of this kind ({photometric!s}, {page.axes}) is not read; convert it to RGB")
+        values = page.asarray()
+        if page.axes == "SYX":
+            values = np.moveaxis(values, 0, -1)
+        profile, orientation = page.tags.valueof(34675), page.tags.valueof(274, 1)
+    if values.dtype.kind == "u" and bits < 8 * values.dtype.itemsize <= 16:
+        values = np.rint(values * (_white(values.dtype) / (2**bits - 1))).astype(values.dtype)
+    values = np.atleast_3d(_in_plain_type(values))
+    if photometric == 0 and values.dtype.kind == "u":
+        values = _white(values.dtype) - values
+    alpha = None
+    kind = next((kind for kind in extra if kind in (1, 2)), None)
+    if kind is not None:
+        channel = values.shape[2] - len(extra) + extra.index(kind)
+        alpha, values = values[..., channel], np.delete(values, channel, axis=2)
+        if kind == 1:
+            values = _divided(values, alpha)
+    return _picture(values, alpha, profile, orientation, name)
+
+
+def _divided(values: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Colours (H, W, C) that were stored multiplied by `alpha`."""
+    white = _white(values.dtype)
+    divided = values * (white / np.maximum(alpha, np.finfo(np.float32).tiny))[..., None]
+    if values.dtype.kind == "u":
+        divided = np.rint(np.minimum(divided, white))
+    return np.where(alpha[..., None] > 0, divided, 0).astype(values.dtype)
+
+
+def _in_plain_type(values: NDArray[Any]) -> NDArray[Any]:
+    """In the native byte order, as uint8, uint16, float32 or float64."""
+    match values.dtype.kind, values.dtype.itemsize:
+        case "b", _:
+            return values * np.uint8(255)
+        case ("u", 1 | 2) | ("f", 4 | 8):
+            return values.astype(values.dtype.newbyteorder("="), copy=False)
+        case "f", 2:
+            return values.astype(np.float32)
+        case ("i" | "u" | "f"), _:
+            return values.astype(np.float64)
+    raise ImageError(f"values of type {values.dtype} are no picture; take their real part or modulus first")
+
+
+def _picture(
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, profile: bytes | None, orientation: int, name: str
+) -> Picture:
+    upright = _UPRIGHT.get(orientation, lambda a: a)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    pixels = np.ascontiguousarray(upright(pixels))
+    if alpha is not None:
+        alpha = None if np.all(alpha == _white(alpha.dtype)) else np.ascontiguousarray(upright(alpha))
+    return Picture(pixels, alpha, profile if _describes(profile, pixels) else None, name)
+
+
+def _max_pixels() -> int:
+    return 2**63 if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def _white(dtype: np.dtype[Any]) -> int:
+    return int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
+
+
+def _describes(profile: bytes | None, pixels: NDArray[Any]) -> bool:
+    model = b"GRAY" if pixels.ndim == 2 else b"RGB "
+    return profile is not None and profile[16:20] == model and pixels.shape[2:] in ((), (3,))
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.fsdecode(path))[1].lower()
+
+
+def _format_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return _FORMATS[_suffix(path)]
+    except KeyError:
+        usual = ", ".join(_FORMATS)
+        raise ImageError(f"{os.fsdecode(path)}: the extension names no format; choose one of {usual}") from None
+
+
+def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    colours = np.asarray(pixels)
+    if colours.ndim not in (2, 3) or colours.size == 0:
+        raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colours.shape}; reshape it")
+    if colours.dtype.kind != "f" and colours.dtype not in (np.uint8, np.uint16):
+        raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colours.dtype}; convert them")
+    colours = _in_plain_type(colours[..., 0] if colours.shape[2:] == (1,) else colours)
+    if alpha is None:
+        return colours, None
+    opacity = np.asarray(alpha)
+    if opacity.shape != colours.shape[:2]:
+        raise InvalidInputError(f"{name}: alpha has shape {opacity.shape}, not {colours.shape[:2]}; make them equal")
+    return colours, _to_depth(name, _in_plain_type(opacity), colours.dtype)
+
+
+def _checked_labels(name: str, labels: ArrayLike, k: int) -> NDArray[Any]:
+    index = np.asarray(labels)
+    if index.ndim != 2 or index.size == 0 or index.dtype.kind not in "iu":
+        raise InvalidInputError(f"{name}: labels are integers of shape (H, W), not {index.dtype} of {index.shape}")
+    low, high = int(index.min()), int(index.max())
+    if low < -1 or high >= k:
+        raise InvalidInputError(f"{name}: labels run from {low} to {high}; here they may run from -1 to {k - 1}")
+    return index
+
+
+def _to_depth(name: str, values: NDArray[Any], depth: type | np.dtype[Any]) -> NDArray[Any]:
+    """Spread over the range of another type: integers over all of it, floats over [0, 1]."""
+    depth = np.dtype(depth)
+    if values.dtype == depth:
+        return values
+    if values.dtype.kind == "f":
+        low, high = values.min(), values.max()
+        if not (low >= -1e-3 and high <= 1 + 1e-3):
+            raise InvalidInputError(f"{name}: values run from {low:g} to {high:g}; scale them to [0, 1], or write a .tif")
+        values = np.clip(values, 0, 1)
+    scaled = values * np.float32(_white(depth) / _white(values.dtype))
+    return (scaled if depth.kind == "f" else np.rint(scaled)).astype(depth)
+
+
+def _over_white(colours: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    weight = opacity.astype(np.uint16) if colours.ndim == 2 else opacity.astype(np.uint16)[..., None]
+    return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
+
+
+def _write_tiff(file: BinaryIO, colours: NDArray[Any], opacity: NDArray[Any] | None, profile: bytes | None) -> None:
+    from tifffile import imwrite
+
+    rgb = colours.shape[2:] == (3,)
+    extra = ["unspecified"] * (0 if rgb or colours.ndim == 2 else colours.shape[2] - 1)
+    if opacity is not None:
+        colours, extra = np.dstack([colours, opacity]), [*extra, "unassalpha"]
+    imwrite(
+        file,
+        colours,
+        photometric="rgb" if rgb else "minisblack",
+        planarconfig="contig" if colours.ndim == 3 else None,
+        extrasamples=extra,
+        compression="zlib",
+        iccprofile=profile,
+        metadata=None,
+        software=False,
+    )
+
+
+def _save(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object], overwrite: bool) -> None:
+    name, target = os.fsdecode(path), os.path.realpath(os.fsdecode(path))
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise ImageError(f"{name}: this is a folder; name a file in it")
+    if not overwrite and os.path.lexists(target):
+        raise ImageError(f"{name}: the file exists; choose another name, or allow to overwrite it")
+    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            write_to(file)
+        os.replace(temporary, target)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageError(f"{name}: there is no folder {folder}; create it first") from error
+    except PermissionError as error:
+        raise ImageError(f"{name}: no permission to write in {folder}; choose another folder") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: cannot be written ({reason}); try .png or another folder") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
