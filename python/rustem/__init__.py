@@ -1,0 +1,57 @@
+"""Segment pictures with Gaussian mixtures: label maps, k-colour pictures, palettes, soft probability maps.
+
+>>> import rustem
+>>> seg = rustem.segment("photo.jpg", 32)  # doctest: +SKIP
+>>> seg.save("photo-k32.png")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rustem.em import EM, restructure, save_new
+    from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
+    from rustem.mixture import FitResult, Mixture, fit_mixture
+    from rustem.segmentation import Segmentation, segment
+
+__all__ = [
+    "EM",
+    "ConvergenceWarning",
+    "FitResult",
+    "ImageError",
+    "InvalidInputError",
+    "Mixture",
+    "RustemError",
+    "Segmentation",
+    "fit_mixture",
+    "restructure",
+    "save_new",
+    "segment",
+]
+
+_HOMES = {
+    "em": ("EM", "restructure", "save_new"),
+    "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
+    "mixture": ("FitResult", "Mixture", "fit_mixture"),
+    "segmentation": ("Segmentation", "segment"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name, or a module, when it is first asked for."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("rustem")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"rustem.{home}"), name)
+    if name in {"images", "colorspaces", "plotting", "reference", *_HOMES}:
+        return importlib.import_module(f"rustem.{name}")
+    raise AttributeError(f"module 'rustem' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

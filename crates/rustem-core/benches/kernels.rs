@@ -25,7 +25,9 @@ const FAMILIES: [(&str, CovarianceType); 4] = [
 
 /// Smooth bands of d features, as a picture's values are.
 fn values(n: usize, d: usize) -> Vec<f64> {
-    (0..n * d).map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64).collect()
+    (0..n * d)
+        .map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64)
+        .collect()
 }
 
 fn start(seed: u64) -> Start {

@@ -206,7 +206,9 @@ mod tests {
     use super::*;
 
     fn picture(n: usize, colours: u64) -> Vec<u8> {
-        (0..n as u64).flat_map(|i| ((i * i / 7) % colours).wrapping_mul(0x0001_E240).to_le_bytes().into_iter().take(3)).collect()
+        (0..n as u64)
+            .flat_map(|i| ((i * i / 7) % colours).wrapping_mul(0x0001_E240).to_le_bytes().into_iter().take(3))
+            .collect()
     }
 
     #[test]

@@ -148,7 +148,9 @@ mod tests {
         let p = precision_factor(&SIGMA, CovarianceType::Full, 2).expect("positive-definite");
         assert_eq!(p[1], 0.0);
         // P Σ Pᵀ = 1
-        let product = DMatrix::from_row_slice(2, 2, &p) * DMatrix::from_row_slice(2, 2, &SIGMA) * DMatrix::from_row_slice(2, 2, &p).transpose();
+        let product = DMatrix::from_row_slice(2, 2, &p)
+            * DMatrix::from_row_slice(2, 2, &SIGMA)
+            * DMatrix::from_row_slice(2, 2, &p).transpose();
         assert!((product - DMatrix::identity(2, 2)).norm() < 1e-14);
         let half = half_log_det_precision(&p, CovarianceType::Full, 2);
         assert!((half + 0.5 * 8f64.ln()).abs() < 1e-14);

@@ -191,3 +191,143 @@ fn for_each_tile<T: Real, R: Send>(
     })?;
     Ok(sums.into_iter().sum())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::covariance::CovarianceType;
+    use crate::initialise::{Method, Start, initialise};
+
+    const FAMILIES: [CovarianceType; 4] =
+        [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
+    const FLOOR: Regularization = Regularization { floor: 1.0 / (12.0 * 255.0 * 255.0), added: 0.0 };
+
+    /// Smooth shades with edges, as photographs have them: rows of three bytes, and how often each occurs.
+    fn picture(n: usize) -> (Vec<u8>, Vec<f64>) {
+        let shade = |i: usize, channel: usize| {
+            let t = i as f64 * 0.0137;
+            let region = [40.0, 120.0, 200.0, 90.0][(i / 97) % 4] + 20.0 * channel as f64;
+            (region + 25.0 * (t * (1.0 + 0.3 * channel as f64)).sin()).clamp(0.0, 255.0) as u8
+        };
+        let rows = (0..n * 3).map(|i| shade(i / 3, i % 3)).collect();
+        (rows, (0..n).map(|i| 1.0 + (i % 5) as f64).collect())
+    }
+
+    fn start(seed: u64) -> Start {
+        Start { method: Method::KMeansPlusPlus, weights: None, means: None, covariances: None, seed }
+    }
+
+    fn run<T: Real>(samples: &Samples<T>, family: CovarianceType, k: usize, threads: &Threads) -> Fit {
+        let first = initialise(samples, k, family, &start(3), FLOOR, threads).expect("a start");
+        let config = Config { tol: 0.0, max_iter: 40, regularization: FLOOR };
+        fit(samples, first, config, threads, &mut |_, _| ControlFlow::Continue(())).expect("a fit")
+    }
+
+    #[test]
+    fn the_likelihood_never_falls() {
+        let (rows, weights) = picture(5000);
+        for family in FAMILIES {
+            let single = run(
+                &Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid"),
+                family,
+                12,
+                &Threads::single(),
+            );
+            let double = run(
+                &Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid"),
+                family,
+                12,
+                &Threads::single(),
+            );
+            for (fit, rounding) in [(single, 2e-6), (double, 1e-12)] {
+                for pair in fit.history.windows(2) {
+                    assert!(pair[1] >= pair[0] - rounding, "{family:?}: {} after {}", pair[1], pair[0]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let (rows, weights) = picture(40_000);
+        let samples = Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        for family in FAMILIES {
+            let one = run(&samples, family, 9, &Threads::single());
+            for count in [2, 8] {
+                let threads = Threads::new(count, &|| false);
+                let many = run(&samples, family, 9, &threads);
+                assert_eq!(one.mixture, many.mixture);
+                assert_eq!(one.history, many.history);
+                assert_eq!(label(&samples, &one.mixture, &Threads::single()), label(&samples, &many.mixture, &threads));
+            }
+        }
+    }
+
+    #[test]
+    fn weights_count_as_repetitions() {
+        let (rows, weights) = picture(600);
+        let repeated: Vec<u8> =
+            rows.chunks(3).zip(&weights).flat_map(|(row, weight)| row.repeat(*weight as usize)).collect();
+        let weighted = Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        let plain = Samples::<f64>::new(&repeated, 3, None, 255.0).expect("valid");
+        let first =
+            initialise(&weighted, 4, CovarianceType::Full, &start(0), FLOOR, &Threads::single()).expect("a start");
+        let config = Config { tol: 0.0, max_iter: 20, regularization: FLOOR };
+        let [a, b] = [&weighted, &plain].map(|samples| {
+            fit(samples, first.clone(), config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()))
+                .expect("a fit")
+        });
+        for (a, b) in
+            a.mixture.means.iter().zip(&b.mixture.means).chain(a.mixture.covariances.iter().zip(&b.mixture.covariances))
+        {
+            assert!((a - b).abs() < 1e-10, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn responsibilities_labels_and_likelihood_belong_together() {
+        let (rows, weights) = picture(3000);
+        let samples = Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        let threads = Threads::single();
+        let fit = run(&samples, CovarianceType::Full, 6, &threads);
+        let rows = responsibilities(&samples, &fit.mixture, &threads).expect("rows");
+        let (labels, likelihood) = label(&samples, &fit.mixture, &threads).expect("labels");
+        for (row, label) in rows.chunks(6).zip(&labels) {
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            assert!(row.iter().all(|value| *value <= row[*label as usize]));
+        }
+        let densities = log_densities(&samples, &fit.mixture, &threads).expect("densities");
+        let mean = densities.iter().zip(&weights).map(|(l, w)| l * w).sum::<f64>() / samples.total_weight();
+        assert!((mean - likelihood).abs() < 1e-12);
+    }
+
+    #[test]
+    fn pictures_of_few_colours_fit_without_error() {
+        for rows in
+            [vec![7u8; 3], vec![7; 300], [0, 0, 0, 255, 255, 255].repeat(50), (0..255).flat_map(|v| [v; 3]).collect()]
+        {
+            let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
+            for family in FAMILIES {
+                let fit = run(&samples, family, 32, &Threads::single());
+                assert!(fit.mixture.n_components() <= 32);
+                assert!(
+                    fit.mixture.means.iter().chain(&fit.mixture.covariances).chain(&fit.history).all(|v| v.is_finite())
+                );
+                assert!((fit.mixture.weights.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn the_caller_can_break_off() {
+        let (rows, _) = picture(500);
+        let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
+        let threads = Threads::single();
+        let first = initialise(&samples, 3, CovarianceType::Diag, &start(0), FLOOR, &threads).expect("a start");
+        let config = Config { tol: 0.0, max_iter: 100, regularization: FLOOR };
+        let outcome = fit(&samples, first, config, &threads, &mut |iteration, _| {
+            if iteration == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(outcome.map(|fit| fit.history.len()), Err(Error::Interrupted));
+    }
+}

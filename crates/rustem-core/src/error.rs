@@ -57,7 +57,9 @@ pub enum Error {
         choices: &'static str,
     },
     /// A covariance or precision matrix that is no such thing.
-    #[error("the {what} of component {component} is not symmetric positive-definite: raise reg_covar or give another start")]
+    #[error(
+        "the {what} of component {component} is not symmetric positive-definite: raise reg_covar or give another start"
+    )]
     NotPositiveDefinite {
         /// "covariance" or "precision".
         what: &'static str,

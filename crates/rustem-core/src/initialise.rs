@@ -329,3 +329,72 @@ fn each_nearest<T: Real, R: Clone + Send + Sync>(
         Ok(sums)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(rows: &[f64], k: usize, method: Method) -> Mixture {
+        let samples = Samples::<f64>::new(rows, 1, None, 1.0).expect("valid");
+        let start = Start { method, weights: None, means: None, covariances: None, seed: 7 };
+        let regularization = Regularization { floor: 1e-6, added: 0.0 };
+        initialise(&samples, k, CovarianceType::Full, &start, regularization, &Threads::single()).expect("a start")
+    }
+
+    #[test]
+    fn separate_groups_each_get_a_centre() {
+        let rows: Vec<f64> = (0..400).map(|i| f64::from(i % 4) * 10.0 + f64::from(i) * 1e-4).collect();
+        let mut means = find(&rows, 4, Method::KMeansPlusPlus).means;
+        means.sort_by(f64::total_cmp);
+        for (mean, expected) in means.iter().zip([0.02, 10.02, 20.02, 30.02]) {
+            assert!((mean - expected).abs() < 0.01, "{means:?}");
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_components_than_distinct_samples() {
+        for method in [Method::KMeansPlusPlus, Method::RandomFromData] {
+            let mixture = find(&[1.0, 2.0, 1.0, 2.0, 1.0], 5, method);
+            assert_eq!(mixture.n_components(), 2);
+            assert!(mixture.covariances.iter().all(|variance| *variance > 0.0));
+        }
+    }
+
+    #[test]
+    fn random_starts_are_samples() {
+        let rows: Vec<f64> = (0..1000).map(|i| f64::from(i).sqrt()).collect();
+        let mixture = find(&rows, 20, Method::RandomFromData);
+        assert_eq!(mixture.n_components(), 20);
+        assert!(mixture.means.iter().all(|mean| rows.iter().any(|row| (row - mean).abs() < 1e-9)));
+    }
+
+    #[test]
+    fn drawing_follows_the_weights_and_never_takes_a_zero() {
+        let values = [0.0, 3.0, 0.0, 1.0, 0.0];
+        assert_eq!(draw(values.into_iter(), 4.0, 0.0), Some(1));
+        assert_eq!(draw(values.into_iter(), 4.0, 0.74), Some(1));
+        assert_eq!(draw(values.into_iter(), 4.0, 0.76), Some(3));
+        assert_eq!(draw(values.into_iter(), 4.5, 0.999), Some(3));
+        assert_eq!(draw([0.0; 3].into_iter(), 0.0, 0.5), None);
+    }
+
+    #[test]
+    fn given_parameters_are_kept() {
+        let samples = Samples::<f64>::new(&[0.0, 1.0, 4.0, 5.0], 1, None, 1.0).expect("valid");
+        let start = Start {
+            method: Method::KMeansPlusPlus,
+            weights: Some(vec![0.25, 0.75]),
+            means: Some(vec![0.5, 4.5]),
+            covariances: Some(vec![2.0, 3.0]),
+            seed: 0,
+        };
+        let find =
+            |k| initialise(&samples, k, CovarianceType::Diag, &start, Regularization::default(), &Threads::single());
+        let mixture = find(2).expect("a start");
+        assert_eq!(
+            (mixture.weights, mixture.means, mixture.covariances),
+            (vec![0.25, 0.75], vec![0.5, 4.5], vec![2.0, 3.0])
+        );
+        assert_eq!(find(3), Err(Error::Length { what: "means_init", expected: 3, found: 2 }));
+    }
+}

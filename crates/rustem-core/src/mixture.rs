@@ -42,9 +42,11 @@ impl Mixture {
     pub fn check(&self) -> Result<()> {
         let (k, d) = (self.n_components(), self.n_features);
         let count = self.covariance_type.count(k) * self.covariance_type.values_each(d);
-        for (what, expected, values) in
-            [("means", k * d, &self.means), ("covariances", count, &self.covariances), ("weights", k.max(1), &self.weights)]
-        {
+        for (what, expected, values) in [
+            ("means", k * d, &self.means),
+            ("covariances", count, &self.covariances),
+            ("weights", k.max(1), &self.weights),
+        ] {
             if values.len() != expected {
                 return Err(Error::Length { what, expected, found: values.len() });
             }

@@ -29,9 +29,7 @@ impl<'a> Threads<'a> {
     /// calling thread about every 50 ms.
     #[must_use]
     pub fn new(count: usize, interrupted: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        let pool = (count > 1)
-            .then(|| ThreadPoolBuilder::new().num_threads(count - 1).build().ok())
-            .flatten();
+        let pool = (count > 1).then(|| ThreadPoolBuilder::new().num_threads(count - 1).build().ok()).flatten();
         Self { pool, interrupted, polled: Mutex::new(Instant::now()) }
     }
 
@@ -45,7 +43,11 @@ impl<'a> Threads<'a> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] when the caller asked to stop; or the first error that `work` returned.
-    pub fn map<R: Send>(&self, n_blocks: usize, work: impl Fn(usize, &Checkpoint) -> Result<R> + Sync) -> Result<Vec<R>> {
+    pub fn map<R: Send>(
+        &self,
+        n_blocks: usize,
+        work: impl Fn(usize, &Checkpoint) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
         let done = Mutex::new(Vec::with_capacity(n_blocks));

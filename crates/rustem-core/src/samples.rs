@@ -180,7 +180,10 @@ mod tests {
         let new = |rows: &[f64], d, weights| Samples::<f64>::new(rows, d, weights, 1.0).map(|_| ());
         assert_eq!(new(&[], 3, None), Err(Error::Empty));
         assert_eq!(new(&[1.0, f64::NAN], 2, None), Err(Error::NotFinite { row: 0, feature: 1 }));
-        assert_eq!(new(&[1.0, 2.0], 1, Some(&[1.0])), Err(Error::Length { what: "sample_weight", expected: 2, found: 1 }));
+        assert_eq!(
+            new(&[1.0, 2.0], 1, Some(&[1.0])),
+            Err(Error::Length { what: "sample_weight", expected: 2, found: 1 })
+        );
         assert_eq!(new(&[1.0, 2.0], 1, Some(&[1.0, -1.0])), Err(Error::InvalidWeight { row: 1, weight: -1.0 }));
         assert_eq!(new(&[1.0, 2.0], 1, Some(&[0.0, 0.0])), Err(Error::Empty));
         assert_eq!(new(&[1e300, -1e300], 1, None), Err(Error::TooLarge));

@@ -4,11 +4,13 @@
 //! every 50 ms, and turns core errors into exceptions.
 
 mod convert;
-//mod png16;
+mod png16;
 
 use std::ops::ControlFlow;
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
 use pyo3::prelude::*;
 use rustem_core::colours::{self, Channel};
 use rustem_core::em::{self, Config};
@@ -244,7 +246,8 @@ fn simd_level() -> String {
 /// The compiled core of rustem; see `_core.pyi`.
 #[pymodule(gil_used = false)]
 mod _core {
-    //use super::png16::{decode_png16, encode_png16};
+    #[pymodule_export]
+    use super::png16::{decode_png16, encode_png16};
     #[pymodule_export]
     use super::{count_colours, fit, label, log_densities, paint, responsibilities, simd_level};
 }

@@ -144,3 +144,126 @@ fn fused<S: Simd, T: Real>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::covariance::CovarianceType;
+    use crate::kernels::levels;
+    use crate::mixture::Mixture;
+
+    /// Values that fill the unit cube without a pattern (multiples of irrational numbers, modulo one).
+    fn scattered(n: usize, d: usize) -> Vec<f64> {
+        (0..n * d)
+            .map(|i| {
+                ((i / d + 1) as f64 * [0.618_034, 0.754_878, 0.569_840, 0.819_173][i % d % 4] * (1 + i % d) as f64)
+                    .fract()
+            })
+            .collect()
+    }
+
+    fn mixture(family: CovarianceType, k: usize, d: usize) -> Mixture {
+        let each = family.values_each(d);
+        let covariances = (0..family.count(k) * each).map(|i| match family {
+            CovarianceType::Full | CovarianceType::Tied => {
+                let (a, b) = (i % each / d, i % d);
+                if a == b { 0.5 + 0.05 * (i / each) as f64 } else { 0.4 / d as f64 * 0.9f64.powi((a + b) as i32) }
+            }
+            CovarianceType::Diag | CovarianceType::Spherical => 0.3 + 0.05 * (i % 7) as f64,
+        });
+        Mixture {
+            covariance_type: family,
+            n_features: d,
+            weights: vec![1.0 / k as f64; k],
+            means: scattered(k, d).iter().map(|value| 3.0 * value - 1.5).collect(),
+            covariances: covariances.collect(),
+        }
+    }
+
+    /// The same moments by the textbook, sample by sample in f64.
+    fn textbook<T: Real>(samples: &Samples<T>, densities: &Densities<T>) -> Moments {
+        let (k, d, form) = (densities.n_components, densities.n_features, densities.form);
+        let mut moments = Moments::zero(form, k, d);
+        for i in 0..samples.len() {
+            let weight = samples.tile(i / TILE).1[i % TILE].to_f64();
+            let x: Vec<f64> = samples.sample(i).map(Real::to_f64).collect();
+            let difference =
+                |j: usize| x.iter().zip(densities.of(j)).map(|(x, m)| x - m.to_f64()).collect::<Vec<f64>>();
+            let log_joint: Vec<f64> = (0..k)
+                .map(|j| {
+                    let p: Vec<f64> = densities.of(j)[d..].iter().map(|value| value.to_f64()).collect();
+                    let delta = difference(j);
+                    let norm: f64 = (0..d)
+                        .map(|a| match form {
+                            Form::Full => (0..=a).map(|b| p[a * (a + 1) / 2 + b] * delta[b]).sum::<f64>().powi(2),
+                            Form::Diag => (p[a] * delta[a]).powi(2),
+                            Form::Spherical => (p[0] * delta[a]).powi(2),
+                        })
+                        .sum();
+                    (p[p.len() - 1] - norm) * std::f64::consts::LN_2
+                })
+                .collect();
+            let largest = log_joint.iter().copied().fold(f64::MIN, f64::max);
+            let sum: f64 = log_joint.iter().map(|value| (value - largest).exp()).sum();
+            moments.log_likelihood += weight * (largest + sum.ln());
+            for j in 0..k {
+                let responsibility = (log_joint[j] - largest).exp() / sum;
+                moments.add(form, j, weight * responsibility, difference(j).into_iter());
+            }
+        }
+        moments
+    }
+
+    fn check<T: Real>(bound: f64) {
+        let families = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
+        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 11].map(|d| (family, d))) {
+            let n = 5 * TILE + 17;
+            let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
+            let samples = Samples::<T>::new(&scattered(n, d), d, Some(&weights), 1.0).expect("valid samples");
+            let densities = mixture(family, 7, d).densities::<T>().expect("valid mixture");
+            let expected = textbook(&samples, &densities);
+            for level in levels() {
+                let mut found = Moments::zero(densities.form, 7, d);
+                dispatch!(level, simd => fused(simd, &samples, 0..samples.n_tiles(), &densities, &mut found));
+                let pairs =
+                    [(&expected.mass, &found.mass), (&expected.first, &found.first), (&expected.second, &found.second)];
+                for (expected, found) in pairs {
+                    let scale = expected.iter().fold(0.0, |scale: f64, value| scale.max(value.abs()));
+                    for (expected, found) in expected.iter().zip(found) {
+                        assert!(
+                            (expected - found).abs() < bound * scale,
+                            "{family:?} d={d} {level:?}: {expected} {found}"
+                        );
+                    }
+                }
+                let error = (expected.log_likelihood - found.log_likelihood).abs() / samples.total_weight();
+                assert!(error < bound, "{family:?} d={d} {level:?}: log-likelihood off by {error:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn moments_agree_with_the_textbook_in_single_precision() {
+        check::<f32>(3e-6);
+    }
+
+    #[test]
+    fn moments_agree_with_the_textbook_in_double_precision() {
+        check::<f64>(1e-13);
+    }
+
+    #[test]
+    fn far_samples_and_dead_components_give_finite_numbers() {
+        let samples = Samples::<f32>::new(&[0.0, 1e-4, 1.0, 5e4], 1, None, 1.0).expect("valid samples");
+        let mut dead = mixture(CovarianceType::Spherical, 3, 1);
+        dead.weights = vec![1.0, 0.0, 0.0];
+        dead.covariances = vec![1e-12; 3];
+        let densities = dead.densities::<f32>().expect("valid mixture");
+        for level in levels() {
+            let mut moments = Moments::zero(densities.form, 3, 1);
+            dispatch!(level, simd => fused(simd, &samples, 0..1, &densities, &mut moments));
+            let numbers = moments.mass.iter().chain(&moments.first).chain(&moments.second);
+            assert!(numbers.chain([&moments.log_likelihood]).all(|value| value.is_finite()), "{moments:?}");
+        }
+    }
+}

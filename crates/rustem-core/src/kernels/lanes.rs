@@ -38,15 +38,8 @@ pub trait Real: SimdFloatElement + Send + Sync + 'static {
 }
 
 impl Real for f32 {
-    const EXP2: &'static [Self] = &[
-        1.0,
-        0.693_147_2,
-        0.240_226_51,
-        0.055_503_27,
-        0.009_618_057,
-        0.001_340_042_8,
-        0.000_154_614_45,
-    ];
+    const EXP2: &'static [Self] =
+        &[1.0, 0.693_147_2, 0.240_226_51, 0.055_503_27, 0.009_618_057, 0.001_340_042_8, 0.000_154_614_45];
     const ATANH: &'static [Self] = &[2.885_390_1, 0.961_796_7, 0.577_078, 0.412_198_6, 0.320_598_9];
     const ROUNDER: Self = 12_582_912.0;
     const INTEGER: Self = 8_388_608.0;
@@ -155,4 +148,62 @@ pub(crate) fn log2<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let one = splat(simd, T::ONE);
     let z = (mantissa - one) / (mantissa + one);
     z.mul_add(polynomial(simd, z * z, T::ATANH), exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::dispatch;
+
+    use super::*;
+    use crate::kernels::levels;
+
+    #[inline(always)]
+    fn map<S: Simd, T: Real>(simd: S, values: &mut [T], function: impl Fn(S, Lanes<S, T>) -> Lanes<S, T>) {
+        for lane in (0..values.len()).step_by(Lanes::<S, T>::LEN) {
+            let result = function(simd, load(simd, values, lane));
+            store::<S, T>(result, values, lane);
+        }
+    }
+
+    fn worst<T: Real>(inputs: &[f64], results: &[T], exact: impl Fn(f64) -> f64, floor: f64) -> f64 {
+        let errors = inputs.iter().zip(results).map(|(input, result)| {
+            let exact = exact(T::from_f64(*input).to_f64());
+            (result.to_f64() - exact).abs() / exact.abs().max(floor)
+        });
+        errors.fold(0.0, f64::max)
+    }
+
+    fn check<T: Real>(bound: f64) {
+        let exponents: Vec<f64> = (0..12_800).map(|i| -120.0 * f64::from(i) / 12_800.0).collect();
+        let sums: Vec<f64> = (0..12_800).map(|i| 1.0 + f64::from(i) * f64::from(i) / 160.0).collect();
+        for level in levels() {
+            let mut powers: Vec<T> = exponents.iter().map(|x| T::from_f64(*x)).collect();
+            dispatch!(level, simd => map(simd, &mut powers, |simd, x| exp2::<_, T>(simd, x)));
+            let error = worst(&exponents, &powers, f64::exp2, 0.0);
+            assert!(error < bound, "exp2 at {level:?}: {error:e}");
+            let mut logs: Vec<T> = sums.iter().map(|x| T::from_f64(*x)).collect();
+            dispatch!(level, simd => map(simd, &mut logs, |simd, x| log2::<_, T>(simd, x)));
+            let error = worst(&sums, &logs, f64::log2, 1.0);
+            assert!(error < bound, "log2 at {level:?}: {error:e}");
+        }
+    }
+
+    #[test]
+    fn single_precision_is_within_two_roundings() {
+        check::<f32>(2.0 * f64::from(f32::EPSILON));
+    }
+
+    #[test]
+    fn double_precision_is_within_two_roundings() {
+        check::<f64>(2.0 * f64::EPSILON);
+    }
+
+    #[test]
+    fn what_is_nothing_beside_one_stays_finite() {
+        for level in levels() {
+            let mut values = [f32::NEG_INFINITY; 128];
+            dispatch!(level, simd => map(simd, &mut values, |simd, x| exp2::<_, f32>(simd, x)));
+            assert!(values.iter().all(|value| (0.0..1e-37).contains(value)));
+        }
+    }
 }

@@ -28,12 +28,7 @@ impl Family for Spherical {
 }
 
 #[inline(always)]
-fn difference<S: Simd, T: Real, const D: usize>(
-    simd: S,
-    values: &[T],
-    lane: usize,
-    mean: &[T],
-) -> [Lanes<S, T>; D] {
+fn difference<S: Simd, T: Real, const D: usize>(simd: S, values: &[T], lane: usize, mean: &[T]) -> [Lanes<S, T>; D] {
     let mut difference = [splat(simd, T::default()); D];
     for a in 0..D {
         difference[a] = load(simd, values, a * TILE + lane) - splat(simd, mean[a]);

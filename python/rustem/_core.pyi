@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+# (covariance type, weights (k,), means (k, d), covariances in the family's shape)
+_Mixture: TypeAlias = tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+class _FitOptions(TypedDict):
+    n_components: int
+    covariance_type: str
+    init_params: str
+    weights_init: list[float] | None
+    means_init: list[float] | None
+    precisions_init: list[float] | None
+    tol: float
+    max_iter: int
+    n_init: int
+    reg_covar: float
+    covariance_floor: float
+    seed: int
+    n_threads: int
+
+def count_colours(
+    pixels: NDArray[Any], n_threads: int
+) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.uint32]] | None: ...
+def paint(table: NDArray[np.uint8], index: NDArray[np.uint32], n_threads: int) -> NDArray[np.uint8]: ...
+def fit(
+    samples: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+    unit: float,
+    options: _FitOptions,
+    progress: Callable[[int, float], object] | None,
+) -> tuple[_Mixture, list[float], bool, NDArray[np.uint32], float]: ...
+def label(
+    samples: NDArray[Any], sample_weight: NDArray[np.float64] | None, unit: float, mixture: _Mixture, n_threads: int
+) -> tuple[NDArray[np.uint32], float]: ...
+def responsibilities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threads: int) -> NDArray[Any]: ...
+def log_densities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threads: int) -> NDArray[np.float64]: ...
+def simd_level() -> str: ...
+def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
+def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None) -> bytes: ...

@@ -1,0 +1,117 @@
+"""Checks of arguments, once, at the door; and the number of threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from rustem.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+InitParams: TypeAlias = Literal["k-means++", "random_from_data"]
+Progress: TypeAlias = bool | Callable[[int, float], object] | None
+RandomState: TypeAlias = int | np.random.Generator | None
+
+
+def check_integer(name: str, value: object, least: int = 1) -> int:
+    """``value`` as an int of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInputError(f"{name} is {value!r}: give a whole number of at least {least}")
+    return int(value)
+
+
+def check_number(name: str, value: float) -> float:
+    """``value`` as a finite float that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
+        raise InvalidInputError(f"{name} is {value!r}: give a number of at least 0")
+    return float(value)
+
+
+def check_samples(samples: ArrayLike, name: str = "samples") -> NDArray[Any]:
+    """``samples`` as a C-contiguous (n, d) array of uint8, uint16, float32 or float64."""
+    array = np.asarray(samples)
+    if array.ndim != 2 or 0 in array.shape:
+        raise InvalidInputError(f"{name} has shape {array.shape}: give (n, d) with at least one row and one column")
+    return np.ascontiguousarray(as_supported(array, name))
+
+
+def as_supported(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """The array itself if the core takes its type, else one of the nearest type that holds the same values."""
+    if array.dtype in (np.uint8, np.uint16, np.float32, np.float64):
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * 255
+    if array.dtype in (np.float16, np.int8, np.int16):
+        return array.astype(np.float32)
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64)
+    raise InvalidInputError(f"{name} has type {array.dtype}: give whole or real numbers")
+
+
+def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
+    """``sample_weight`` as a contiguous float64 array of length ``n``; the core looks at its values."""
+    if sample_weight is None:
+        return None
+    weights = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,):
+        raise InvalidInputError(f"sample_weight has shape {weights.shape}: give ({n},), one weight per sample")
+    return weights
+
+
+def check_seed(random_state: RandomState) -> int:
+    """A 64-bit seed: the number itself, one drawn from a generator, or a fresh one for None."""
+    if random_state is None:
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    return check_integer("random_state", random_state, least=0) % 2**64
+
+
+def check_threads(n_threads: int | None) -> int:
+    """``n_threads``, or ``RUSTEM_NUM_THREADS``, or the number of CPUs that this process may use."""
+    if n_threads is not None:
+        return check_integer("n_threads", n_threads)
+    wish = os.environ.get("RUSTEM_NUM_THREADS", "")
+    if not wish:
+        return available_cpus()
+    if not wish.isdecimal() or int(wish) < 1:
+        raise InvalidInputError(f"RUSTEM_NUM_THREADS is {wish!r}: give a whole number of at least 1, or unset it")
+    return int(wish)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use, by its affinity and by its control group's quota (Linux)."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        return max(1, min(cpus, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control groups, or no quota ("max")
+        return cpus
+
+
+@contextmanager
+def progress_callback(progress: Progress, total: int) -> Iterator[Callable[[int, float], object] | None]:
+    """The function to call after each iteration: the caller's own, one that moves a bar, or None."""
+    if progress is None or progress is False:
+        yield None
+    elif callable(progress):
+        yield progress
+    else:
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit="iteration", leave=False) as bar:
+
+            def advance(_iteration: int, log_likelihood: float) -> None:
+                bar.set_postfix_str(f"log-likelihood {log_likelihood:.4f}", refresh=False)
+                bar.update()
+
+            yield advance

@@ -1,0 +1,317 @@
+"""Mixtures as data, and their fit: the only caller of the core's EM."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rustem import _core
+from rustem._validation import (
+    CovarianceType,
+    InitParams,
+    Progress,
+    RandomState,
+    check_integer,
+    check_number,
+    check_samples,
+    check_seed,
+    check_threads,
+    check_weights,
+    progress_callback,
+)
+from rustem.exceptions import ConvergenceWarning, InvalidInputError
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import ArrayLike, NDArray
+
+FILE_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The parameters of a Gaussian mixture with k components over d features.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (k,)
+        Share of each component; they sum to one.
+    means : ndarray of shape (k, d)
+        Mean of each component, in the unit of the samples (pictures: colours scaled to [0, 1]).
+    covariances : ndarray
+        Covariances in that unit squared: (k, d, d) for "full", (d, d) for "tied", (k, d) for "diag", (k,) for
+        "spherical".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        The family of the covariances.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+    covariance_type: CovarianceType
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, k."""
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return self.means.shape[1]
+
+    def __repr__(self) -> str:
+        return f"Mixture(n_components={self.n_components}, n_features={self.n_features}, {self.covariance_type!r})"
+
+    def predict(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[np.uint32]:
+        """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``."""
+        return _core.label(self._check(samples), None, unit, self._arrays(), check_threads(n_threads))[0]
+
+    def predict_proba(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[Any]:
+        """Responsibilities (n, k), each row summing to one: float64 for float64 ``samples``, else float32."""
+        return _core.responsibilities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+
+    def score_samples(
+        self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Log-density (n,) in nats at each of the (n, d) ``samples``."""
+        return _core.log_densities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+
+    def score(
+        self,
+        samples: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        unit: float = 1.0,
+        n_threads: int | None = None,
+    ) -> float:
+        """Weighted mean log-likelihood of the (n, d) ``samples``, in nats per sample."""
+        rows = self._check(samples)
+        weights = check_weights(sample_weight, len(rows))
+        return _core.label(rows, weights, unit, self._arrays(), check_threads(n_threads))[1]
+
+    def sample(self, n_samples: int, random_state: RandomState = 0) -> NDArray[np.float64]:
+        """Draws (n_samples, d) samples, in random order."""
+        random = np.random.default_rng(check_seed(random_state))
+        component = random.choice(self.n_components, check_integer("n_samples", n_samples), p=self.weights)
+        noise = random.standard_normal((n_samples, self.n_features))
+        match self.covariance_type:
+            case "full":
+                scaled = np.einsum("nab,nb->na", np.linalg.cholesky(self.covariances)[component], noise)
+            case "tied":
+                scaled = noise @ np.linalg.cholesky(self.covariances).T
+            case "diag":
+                scaled = noise * np.sqrt(self.covariances)[component]
+            case "spherical":
+                scaled = noise * np.sqrt(self.covariances)[component, np.newaxis]
+        return self.means[component] + scaled
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the mixture to an ``.npz`` file of plain arrays."""
+        with open(path, "wb") as file:
+            np.savez(
+                file,
+                rustem_mixture=FILE_VERSION,
+                weights=self.weights,
+                means=self.means,
+                covariances=self.covariances,
+                covariance_type=self.covariance_type,
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mixture:
+        """Reads what :meth:`save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            The file is no such thing, or from a newer version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                version = int(arrays["rustem_mixture"])
+                parameters = {name: arrays[name] for name in ("weights", "means", "covariances")}
+                covariance_type = str(arrays["covariance_type"])
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # whatever a broken archive makes zipfile and NumPy raise
+            raise InvalidInputError(f"{path}: this is not a mixture that rustem saved ({error})") from error
+        if version > FILE_VERSION:
+            raise InvalidInputError(f"{path}: saved by a newer rustem (format {version}): update rustem")
+        mixture = cls(**parameters, covariance_type=covariance_type)  # type: ignore[arg-type]  # checked next
+        mixture.predict(mixture.means[:1])
+        return mixture
+
+    def _arrays(self) -> tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        return self.covariance_type, self.weights, self.means, self.covariances
+
+    def _check(self, samples: ArrayLike) -> NDArray[Any]:
+        rows = check_samples(samples)
+        if rows.shape[1] != self.n_features:
+            raise InvalidInputError(f"samples have {rows.shape[1]} features, but the mixture has {self.n_features}")
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What :func:`fit_mixture` found.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        The parameters after the last iteration.
+    history : ndarray of shape (n_iter,)
+        Mean log-likelihood (nats per sample) that each iteration started from.
+    converged : bool
+        Whether the last change of the likelihood was below ``tol``.
+    labels : ndarray of shape (n,)
+        Most probable component of each sample under ``mixture``.
+    log_likelihood : float
+        Mean log-likelihood of ``mixture``, in nats per sample.
+    """
+
+    mixture: Mixture
+    history: NDArray[np.float64]
+    converged: bool
+    labels: NDArray[np.uint32]
+    log_likelihood: float
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return len(self.history)
+
+
+def fit_mixture(
+    samples: ArrayLike,
+    n_components: int,
+    *,
+    sample_weight: ArrayLike | None = None,
+    unit: float = 1.0,
+    covariance_type: CovarianceType = "full",
+    tol: float = 1e-4,
+    max_iter: int = 500,
+    n_init: int = 1,
+    init_params: InitParams = "k-means++",
+    weights_init: ArrayLike | None = None,
+    means_init: ArrayLike | None = None,
+    precisions_init: ArrayLike | None = None,
+    reg_covar: float = 0.0,
+    covariance_floor: float = 0.0,
+    random_state: RandomState = 0,
+    progress: Progress = None,
+    n_threads: int | None = None,
+) -> FitResult:
+    """Fit a Gaussian mixture to weighted samples by expectation-maximisation.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n, d)
+        float64 samples are fitted in float64; float32, uint8 and uint16 samples in float32 with float64 sums.
+    n_components : int
+        Number of components, k. Fewer come back where there are fewer distinct samples to start from.
+    sample_weight : array-like of shape (n,), optional
+        How often each sample counts; by default once.
+    unit : float, default 1.0
+        Values are divided by this: 255 brings uint8 colours to [0, 1].
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Each component its own matrix; one matrix for all; a variance per feature; a single variance.
+    tol : float, default 1e-4
+        Converged when the mean log-likelihood changes by less in one iteration, in nats per sample. 0 runs exactly
+        ``max_iter`` iterations.
+    max_iter : int, default 500
+        The most iterations.
+    n_init : int, default 1
+        Starts from as many seeds, and keeps the fit of the highest likelihood.
+    init_params : {"k-means++", "random_from_data"}, default "k-means++"
+        Greedy k-means++ with a few Lloyd steps; or k samples drawn at random, with equal weights and one variance.
+    weights_init, means_init, precisions_init : array-like, optional
+        The start, or a part of it; shapes as in :class:`Mixture`, precisions being inverse covariances.
+    reg_covar : float, default 0.0
+        Added to the covariances' diagonal after each M-step, as scikit-learn does. The likelihood may then fall.
+    covariance_floor : float, default 0.0
+        Least variance in any direction, kept inside the M-step's optimum, so that the likelihood never falls. Far
+        below the samples' own variance (1e-11 of it in float32, 1e-14 in float64) a floor is always in force.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the start; the same number gives the same answer.
+    progress : bool or callable, optional
+        True shows a bar; a function is called with (iteration, log-likelihood).
+    n_threads : int, optional
+        Default: ``RUSTEM_NUM_THREADS``, or the CPUs that the process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    FitResult
+        The mixture, and how the fit went.
+
+    Raises
+    ------
+    InvalidInputError
+        Arguments that do not fit together, NaN or infinite samples, negative weights.
+
+    Warns
+    -----
+    ConvergenceWarning
+        ``max_iter`` iterations did not bring the change below ``tol``.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm",
+       J. R. Stat. Soc. B 39 (1977), doi:10.1111/j.2517-6161.1977.tb01600.x
+
+    Examples
+    --------
+    >>> from rustem import fit_mixture
+    >>> fit = fit_mixture([[0.0], [0.1], [5.0], [5.1]], 2)
+    >>> fit.mixture.means.round(2).ravel().tolist()
+    [5.05, 0.05]
+    """
+    rows = check_samples(samples)
+    k, d = check_integer("n_components", n_components), rows.shape[1]
+    tol, max_iter = check_number("tol", tol), check_integer("max_iter", max_iter)
+    shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+    if covariance_type not in shapes:
+        raise InvalidInputError(f"covariance_type is {covariance_type!r}: choose one of {', '.join(shapes)}")
+    with progress_callback(progress, max_iter * n_init) as callback:
+        parameters, history, converged, labels, log_likelihood = _core.fit(
+            rows,
+            check_weights(sample_weight, len(rows)),
+            unit,
+            {
+                "n_components": k,
+                "covariance_type": covariance_type,
+                "init_params": init_params,
+                "weights_init": _start("weights_init", weights_init, (k,)),
+                "means_init": _start("means_init", means_init, (k, d)),
+                "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
+                "tol": tol,
+                "max_iter": max_iter,
+                "n_init": check_integer("n_init", n_init),
+                "reg_covar": check_number("reg_covar", reg_covar),
+                "covariance_floor": check_number("covariance_floor", covariance_floor),
+                "seed": check_seed(random_state),
+                "n_threads": check_threads(n_threads),
+            },
+            callback,
+        )
+    if tol > 0 and not converged:
+        change = history[-1] - history[-2] if len(history) > 1 else float("nan")
+        message = f"not converged after {max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol"
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    _, weights, means, covariances = parameters
+    mixture = Mixture(weights, means, covariances, covariance_type)
+    return FitResult(mixture, np.array(history), converged, labels, log_likelihood)
+
+
+def _start(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> list[float] | None:
+    if values is None:
+        return None
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise InvalidInputError(f"{name} has shape {array.shape}: give finite numbers of shape {shape}")
+    flat: list[float] = array.ravel().tolist()
+    return flat

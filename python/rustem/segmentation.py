@@ -1,0 +1,525 @@
+"""From a picture to its segmentation: count colours, fit the mixture, label each colour once, paint."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from rustem import _core
+from rustem._validation import (
+    CovarianceType,
+    InitParams,
+    Progress,
+    RandomState,
+    as_supported,
+    check_number,
+    check_threads,
+)
+from rustem.exceptions import InvalidInputError
+from rustem.mixture import FitResult, Mixture, fit_mixture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import PIL.Image
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from rustem.colorspaces import ColorSpace
+    from rustem.images import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """The colours that take part in a fit: distinct ones with their counts, or each pixel's own.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, C)
+        Colours in the picture's type.
+    features : ndarray of shape (m, d)
+        The same as the mixture sees them: in the picture's type, or in another colour space.
+    counts : ndarray of shape (m,) or None
+        Pixels of each colour; None where every pixel stands for itself.
+    index : ndarray of shape (n,) or None
+        The colour of each pixel.
+    """
+
+    values: NDArray[Any]
+    features: NDArray[Any]
+    counts: NDArray[np.float64] | None
+    index: NDArray[np.uint32] | None
+
+    def sums(self, labels: NDArray[Any], n_labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pixels (k,) of each label, and the sum (k, C) of their colours."""
+        counts = np.bincount(labels, self.counts, n_labels)
+        columns = [
+            np.bincount(labels, column if self.counts is None else self.counts * column, n_labels)
+            for column in self.values.T
+        ]
+        return counts.astype(np.int64), np.stack(columns, axis=1)
+
+    def paint(self, table: NDArray[Any], n_threads: int) -> NDArray[Any]:
+        """Rows of ``table`` (m, ...), one for each pixel."""
+        if self.index is None:
+            return table
+        rows = np.ascontiguousarray(table).reshape(len(table), -1)
+        painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
+        return painted.view(table.dtype).reshape(-1, *table.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A picture segmented by a Gaussian mixture; labels are ordered by component weight, the largest first.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W)
+        Label of each pixel, in [0, k); -1 outside the mask and where the picture is fully transparent.
+    palette : ndarray of shape (k, C), or (k, 1) for grey
+        Mean colour of each label's pixels, in the picture's type.
+    counts : ndarray of shape (k,)
+        Pixels of each label.
+    mixture : Mixture
+        The fitted mixture, over colours scaled to [0, 1] by the depth of the picture's type, or in ``color_space``.
+    history : ndarray of shape (n_iter,)
+        Mean log-likelihood, in nats per pixel, that each iteration started from.
+    log_likelihood : float
+        Mean log-likelihood of the final mixture, in nats per pixel.
+    converged : bool
+        Whether the last change of the likelihood was below ``tol``.
+    n_requested : int
+        The number of components asked for. :attr:`n_components` is smaller where the picture has fewer colours, or
+        where a component ended with less than one pixel and was dropped.
+    """
+
+    labels: NDArray[Any]
+    palette: NDArray[Any]
+    counts: NDArray[np.int64]
+    mixture: Mixture
+    history: NDArray[np.float64]
+    log_likelihood: float
+    converged: bool
+    n_requested: int
+    _picture: Picture = field(repr=False)
+    _colours: Colours = field(repr=False)
+    _colour_labels: NDArray[Any] = field(repr=False)
+    _inside: NDArray[np.bool_] | None = field(repr=False)
+    _unit: float = field(repr=False)
+    _n_threads: int = field(repr=False)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, k."""
+        return self.mixture.n_components
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return len(self.history)
+
+    @property
+    def n_distinct(self) -> int | None:
+        """Number of distinct colours, or None where nearly every pixel has its own and none were counted."""
+        return None if self._colours.index is None else len(self._colours.values)
+
+    @cached_property
+    def image(self) -> NDArray[Any]:
+        """The k-colour picture, in the type and shape of the original; zero where there is no label."""
+        table = self.palette if self._has_channels else self.palette[:, 0]
+        return self._spread(table[self._colour_labels], 0)
+
+    @cached_property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio of the k-colour picture against the original, in decibels.
+
+        The peak is the largest value of an integer type, or the range of the values of a float picture.
+        """
+        values = self._colours.values.astype(np.float64)
+        error = ((values - self.palette[self._colour_labels].astype(np.float64)) ** 2).mean(axis=1)
+        mean_square = float(np.average(error, weights=self._colours.counts))
+        peak = float(np.ptp(values)) if self.palette.dtype.kind == "f" else self._unit
+        return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))
+
+    def probabilities(self) -> NDArray[Any]:
+        """Probability (H, W, k) of each label for each pixel, float32 (float64 for float64 pictures)."""
+        return self._spread(self._responsibilities(), 0)
+
+    def uncertainty(self) -> NDArray[Any]:
+        """Probability (H, W) that a pixel's label is not the right one, if the mixture is: one minus the largest."""
+        return self._spread(1 - self._responsibilities().max(axis=1), 0)
+
+    def boundaries(self) -> NDArray[np.bool_]:
+        """True (H, W) where a pixel's label differs from the next one's along any axis."""
+        edges = np.zeros(self.labels.shape, dtype=bool)
+        for axis in range(self.labels.ndim):
+            here = (slice(None),) * axis + (slice(None, -1),)
+            edges[here] |= np.diff(self.labels, axis=axis) != 0
+        return edges
+
+    def save(self, path: str | os.PathLike[str], *, side_by_side: bool = False, overwrite: bool = True) -> None:
+        """Write the k-colour picture, or the original and it side by side.
+
+        The extension decides on the format. A PNG of up to 256 colours (8 bits a channel) is an indexed one.
+        Transparency and the colour profile of the original are carried over.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written; ``overwrite`` is False and it exists.
+        """
+        from rustem import images
+
+        self._check_flat("saved as a picture")
+        if not side_by_side:
+            images.write_indexed(
+                path,
+                self.labels,
+                self.palette,
+                alpha=self._picture.alpha,
+                icc_profile=self._picture.icc_profile,
+                overwrite=overwrite,
+            )
+            return
+        from rustem.plotting import side_by_side as join
+
+        alpha = self._alpha()
+        pair = join(self._picture.pixels, self.image)
+        pair_alpha = None if alpha is None else join(np.full_like(alpha, alpha.max()), alpha)
+        if self._picture.alpha is not None:
+            pair_alpha = join(self._picture.alpha, cast("NDArray[Any]", alpha))
+        images.write(path, pair, alpha=pair_alpha, icc_profile=self._picture.icc_profile, overwrite=overwrite)
+
+    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels.
+
+        See :func:`rustem.images.write_labels` for pixels without label.
+        """
+        from rustem import images
+
+        images.write_labels(path, self.labels, overwrite=overwrite)
+
+    def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+        """Draw the original, the k colours and the palette with matplotlib."""
+        from rustem.plotting import plot_segmentation
+
+        self._check_flat("plotted")
+        return plot_segmentation(self, self._picture.pixels, axes)
+
+    def __repr__(self) -> str:
+        shape = "×".join(str(length) for length in self.labels.shape[::-1])
+        asked = f" of {self.n_requested} asked for" if self.n_components < self.n_requested else ""
+        state = "converged" if self.converged else "not converged"
+        return (
+            f"<Segmentation of {shape} pixels: {self.n_components} labels{asked}, {self.n_iter} iterations ({state}), "
+            f"log-likelihood {self.log_likelihood:.4f}, PSNR {self.psnr:.2f} dB>"
+        )
+
+    def _repr_png_(self) -> bytes | None:
+        """The k-colour picture, as notebooks show it."""
+        if self.labels.ndim != 2 or self.palette.shape[1] not in (1, 3):
+            return None
+        import PIL.Image
+
+        shown = self.image if self.image.dtype == np.uint8 else np.rint(np.clip(self.image / self._unit, 0, 1) * 255)
+        file = io.BytesIO()
+        PIL.Image.fromarray(shown.astype(np.uint8)).save(file, "PNG")
+        return file.getvalue()
+
+    @property
+    def _has_channels(self) -> bool:
+        return self._picture.pixels.ndim > self.labels.ndim
+
+    def _responsibilities(self) -> NDArray[Any]:
+        unit = self._unit if self._colours.features.dtype.kind == "u" else 1.0
+        return self.mixture.predict_proba(self._colours.features, unit=unit, n_threads=self._n_threads)
+
+    def _spread(self, table: NDArray[Any], outside: float) -> NDArray[Any]:
+        """Values of colours, laid out as the picture is."""
+        painted = self._colours.paint(table, self._n_threads)
+        return _lay_out(painted, self.labels.shape, self._inside, outside)
+
+    def _alpha(self) -> NDArray[Any] | None:
+        """The alpha channel of the k-colour picture: that of the original, nothing where there is no label."""
+        if self._inside is None:
+            return self._picture.alpha
+        opaque = np.full_like(self.labels, np.iinfo(self.palette.dtype).max if self.palette.dtype.kind == "u" else 1)
+        alpha = opaque.astype(self.palette.dtype) if self._picture.alpha is None else self._picture.alpha
+        return np.where(self._inside, alpha, 0).astype(alpha.dtype)
+
+    def _check_flat(self, what: str) -> None:
+        if self.labels.ndim != 2:
+            raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
+
+
+def segment(
+    image: str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike,
+    n_components: int = 8,
+    *,
+    covariance_type: CovarianceType = "full",
+    tol: float = 1e-4,
+    max_iter: int = 500,
+    n_init: int = 1,
+    init_params: InitParams = "k-means++",
+    weights_init: ArrayLike | None = None,
+    means_init: ArrayLike | None = None,
+    precisions_init: ArrayLike | None = None,
+    reg_covar: float = 0.0,
+    random_state: RandomState = 0,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    color_space: ColorSpace = "srgb",
+    progress: Progress = None,
+    n_threads: int | None = None,
+) -> Segmentation:
+    """Segment a picture by the colours of its pixels, with a Gaussian mixture fitted by EM.
+
+    Parameters
+    ----------
+    image : path, PIL image or array
+        An array has shape (H, W[, C]) or (D, H, W[, C]); integers other than uint8 and uint16 are taken for floats.
+        Floats are used as they are. In files and PIL images, fully transparent pixels take no part and stay
+        transparent; all channels of an array are features.
+    n_components : int, default 8
+        Number of components, hence of labels and colours: 2 to 8 to tell a few materials apart, 16 to 64 for a
+        poster-like picture, 256 for one that hardly differs from the original.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        "full" follows shades of one material best; "spherical" is closest to a palette by k-means.
+    tol : float, default 1e-4
+        Converged when the mean log-likelihood changes by less in one iteration, in nats per pixel. 0 runs exactly
+        ``max_iter`` iterations.
+    max_iter : int, default 500
+        The most iterations.
+    n_init : int, default 1
+        Starts from as many seeds, and keeps the best.
+    init_params : {"k-means++", "random_from_data"}, default "k-means++"
+        How the start is found; see :func:`rustem.fit_mixture`.
+    weights_init, means_init, precisions_init : array-like, optional
+        The start, or a part of it, over colours scaled to [0, 1] (or in ``color_space``).
+    reg_covar : float, default 0.0
+        Added to the covariance floor, for smoother mixtures. The floor itself is the rounding noise of the picture's
+        type: a twelfth of a step squared, or a millionth of the variance for float pictures.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the start; the same number gives the same answer.
+    mask : array-like of bool, shape (H, W), optional
+        Only True pixels take part and get a label.
+    channel_axis : int or None, default -1
+        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
+    color_space : {"srgb", "linear", "lab", "oklab"}, default "srgb"
+        Where the mixture is fitted; palette and pictures come back in the picture's own space.
+    progress : bool or callable, optional
+        True shows a bar; a function is called with (iteration, log-likelihood).
+    n_threads : int, optional
+        Default: ``RUSTEM_NUM_THREADS``, or the CPUs that the process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    Segmentation
+        Labels, palette, k-colour picture, mixture, and how the fit went.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read.
+    InvalidInputError
+        Wrong arguments or shapes, NaN or infinite pixels, nothing to segment.
+
+    Warns
+    -----
+    ConvergenceWarning
+        ``max_iter`` iterations did not bring the change below ``tol``.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning" (2006), chapter 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rustem
+    >>> picture = np.zeros((4, 6, 3), dtype=np.uint8)
+    >>> picture[:, 4:] = [255, 128, 0]
+    >>> seg = rustem.segment(picture, 2)
+    >>> seg.labels[0].tolist(), seg.palette.tolist()
+    ([0, 0, 0, 0, 1, 1], [[0, 0, 0], [255, 128, 0]])
+    """
+    threads = check_threads(n_threads)
+    picture = _as_picture(image, channel_axis)
+    shape = picture.pixels.shape if picture.pixels.ndim == 2 or channel_axis is None else picture.pixels.shape[:-1]
+    inside = _inside(picture, shape, mask)
+    pixels = picture.pixels.reshape(int(np.prod(shape)), -1)
+    if inside is not None:
+        pixels = pixels[inside.ravel()]
+    if pixels.size == 0:
+        raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
+    _check_finite(pixels, picture.name, shape, inside)
+
+    unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
+    colours = _count(pixels, unit, color_space, threads)
+    floor = _rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
+    feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
+    fit = fit_mixture(
+        colours.features,
+        n_components,
+        sample_weight=colours.counts,
+        unit=feature_unit,
+        covariance_type=covariance_type,
+        tol=tol,
+        max_iter=max_iter,
+        n_init=n_init,
+        init_params=init_params,
+        weights_init=weights_init,
+        means_init=means_init,
+        precisions_init=precisions_init,
+        covariance_floor=floor,
+        random_state=random_state,
+        progress=progress,
+        n_threads=threads,
+    )
+    mixture, labels = _ordered(fit, colours, len(pixels), feature_unit, threads)
+    counts, sums = colours.sums(labels, mixture.n_components)
+    palette = _palette(counts, sums, mixture, pixels.dtype, unit, color_space)
+    label_type = np.int16 if mixture.n_components <= np.iinfo(np.int16).max else np.int32
+    labels = labels.astype(label_type)
+    return Segmentation(
+        labels=_lay_out(colours.paint(labels, threads), shape, inside, -1),
+        palette=palette,
+        counts=counts,
+        mixture=mixture,
+        history=fit.history,
+        log_likelihood=fit.log_likelihood,
+        converged=fit.converged,
+        n_requested=n_components,
+        _picture=picture,
+        _colours=colours,
+        _colour_labels=labels,
+        _inside=inside,
+        _unit=unit,
+        _n_threads=threads,
+    )
+
+
+def _as_picture(image: Any, channel_axis: int | None) -> Picture:
+    from rustem import images
+
+    if isinstance(image, images.Picture):
+        return image
+    if isinstance(image, str | os.PathLike):
+        return images.read(image)
+    if hasattr(image, "getbands"):  # a PIL image, without importing PIL to ask
+        return images.from_pil(image)
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3, 4):
+        raise InvalidInputError(f"the image has shape {pixels.shape}: give (H, W[, C]) or (D, H, W[, C])")
+    if pixels.ndim > 2 and channel_axis is not None:
+        if not -pixels.ndim <= channel_axis < pixels.ndim:
+            raise InvalidInputError(f"channel_axis is {channel_axis}, but the image has {pixels.ndim} axes")
+        pixels = np.moveaxis(pixels, channel_axis, -1)
+    return images.Picture(as_supported(pixels, "the image"), None, None, "the image")
+
+
+def _inside(picture: Picture, shape: tuple[int, ...], mask: ArrayLike | None) -> NDArray[np.bool_] | None:
+    """Which pixels take part; None for all."""
+    inside = None
+    if mask is not None:
+        inside = np.asarray(mask, dtype=bool)
+        if inside.shape != shape:
+            raise InvalidInputError(f"mask has shape {inside.shape}: give {shape}, one value per pixel")
+    if picture.alpha is not None:
+        visible = picture.alpha > 0
+        inside = visible if inside is None else inside & visible
+    return None if inside is None or inside.all() else inside
+
+
+def _check_finite(
+    pixels: NDArray[Any], name: str, shape: tuple[int, ...], inside: NDArray[np.bool_] | None
+) -> None:
+    if pixels.dtype.kind != "f" or np.isfinite(pixels).all():
+        return
+    first = int(np.argmin(np.isfinite(pixels).all(axis=1)))
+    where = np.unravel_index(first if inside is None else np.flatnonzero(inside)[first], shape)
+    place = ", ".join(str(int(coordinate)) for coordinate in where)
+    raise InvalidInputError(f"{name} is NaN or infinite at ({place}): leave such pixels out with mask=")
+
+
+def _count(pixels: NDArray[Any], unit: float, color_space: ColorSpace, threads: int) -> Colours:
+    """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
+    counted = None
+    if pixels.dtype.kind == "u" and pixels.shape[1] <= 4:
+        counted = _core.count_colours(np.ascontiguousarray(pixels), threads)
+    values, counts, index = (pixels, None, None) if counted is None else counted
+    features = np.ascontiguousarray(values)
+    if color_space != "srgb":
+        from rustem.colorspaces import to_space
+
+        scaled = features / np.float32(unit) if features.dtype.kind == "u" else features
+        features = np.ascontiguousarray(to_space(scaled, color_space))
+    return Colours(values, features, None if counts is None else counts.astype(np.float64), index)
+
+
+def _rounding_noise(features: NDArray[Any], unit: float) -> float:
+    """Variance that no component falls below: that of rounding to a step, or a millionth of a float picture's own.
+
+    Other colour spaces are scaled so that a step of sRGB is about a step there.
+    """
+    if unit > 1:
+        return 1 / (12 * unit**2)
+    return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
+
+
+def _ordered(
+    fit: FitResult, colours: Colours, n_pixels: int, unit: float, threads: int
+) -> tuple[Mixture, NDArray[np.uint32]]:
+    """Components by weight, the largest first, without those of less than one pixel; and the labels for that."""
+    mixture, labels = fit.mixture, fit.labels
+    order = np.argsort(-mixture.weights, kind="stable")
+    kept = order[mixture.weights[order] * n_pixels >= 1]
+    chosen = replace(
+        mixture,
+        weights=mixture.weights[kept] / mixture.weights[kept].sum(),
+        means=mixture.means[kept],
+        covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
+    )
+    if len(kept) < len(order):
+        return chosen, chosen.predict(colours.features, unit=unit, n_threads=threads)
+    rank = np.empty(len(order), dtype=np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    return chosen, rank[labels]
+
+
+def _palette(
+    counts: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    mixture: Mixture,
+    dtype: np.dtype[Any],
+    unit: float,
+    color_space: ColorSpace,
+) -> NDArray[Any]:
+    """Mean colour (k, C) of each label's pixels; a component that labels no pixel shows its own mean."""
+    palette = sums / np.maximum(counts, 1)[:, np.newaxis]
+    if not counts.all():
+        means = mixture.means
+        if color_space != "srgb":
+            from rustem.colorspaces import from_space
+
+            means = from_space(means, color_space)
+        palette = np.where(counts[:, np.newaxis] > 0, palette, means * unit)
+    if dtype.kind == "u":
+        palette = np.clip(np.rint(palette), 0, unit)
+    return palette.astype(dtype)
+
+
+def _lay_out(
+    values: NDArray[Any], shape: tuple[int, ...], inside: NDArray[np.bool_] | None, outside: float
+) -> NDArray[Any]:
+    """One value per pixel that takes part, put into the picture's shape."""
+    if inside is None:
+        return values.reshape(*shape, *values.shape[1:])
+    laid_out = np.full(shape + values.shape[1:], outside, dtype=values.dtype)
+    laid_out[inside] = values
+    return laid_out
