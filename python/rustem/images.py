@@ -1,22 +1,21 @@
 """Between picture files and arrays: orientation, depth, alpha, colour models and profiles, indexed PNG."""
+# ruff: noqa: PLC0415  (start-up counts: what few pictures need is imported for them)
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import re
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from rustem.exceptions import ImageError, InvalidInputError, RustemError
+from rustem._reading import Picture, decode, describes, from_pillow, in_plain_type, reading, white
+from rustem.exceptions import ImageError, InvalidInputError
+
+__all__ = ["Picture", "from_pil", "read", "write", "write_indexed", "write_labels"]
 
 _FORMATS = {
     ".png": "PNG",
@@ -33,44 +32,6 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     # `exact` keeps the colours below transparent pixels.
     "WEBP": {"lossless": True, "exact": True},
 }
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Only where one of these occurs can a PNG file tell its orientation.
-_PNG_ORIENTATION = re.compile(rb"eXIf|Raw profile type exif|XML:com.adobe.xmp")
-# NumPy views that undo the EXIF orientations 2 to 8.
-_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a[::-1].swapaxes(0, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
-_WARNING_FILTERS = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as arrays, upright, with its transparency kept apart from its colours.
-
-    Attributes
-    ----------
-    pixels : (H, W) or (H, W, C) ndarray of uint8, uint16, float32 or float64
-        Grey levels, or C colours without alpha, C-contiguous. Integers span the whole range of their type; floats are
-        as the file has them, NaN included.
-    alpha : (H, W) ndarray or None
-        Opacity, in the dtype of `pixels`; None where every pixel is opaque.
-    icc_profile : bytes or None
-        Colour profile of `pixels` as they stand.
-    name : str
-        What messages call the picture: its path as given.
-    """
-
-    pixels: NDArray[Any]
-    alpha: NDArray[Any] | None
-    icc_profile: bytes | None
-    name: str
 
 
 def read(path: str | os.PathLike[str]) -> Picture:
@@ -108,25 +69,8 @@ def read(path: str | os.PathLike[str]) -> Picture:
            [0, 0, 0]], dtype=uint16)
     """
     name = os.fsdecode(path)
-    with _reading(name), open(path, "rb") as file:
-        head = file.read(26)
-        if not head:
-            raise ImageError(f"{name}: the file is empty; get a complete copy of it")
-        try:
-            image = _open(file, head)
-        except Image.UnidentifiedImageError:
-            if not head.startswith(_TIFF_MAGIC):
-                raise
-            return _read_tiff(file, name)  # several channels, floats in RGB, …
-        with image:
-            if image.format == "TIFF" and _is_more_than_pillow_keeps(image):
-                return _read_tiff(file, name)
-            if image.format == "PNG" and head[24] == 16:
-                return _read_png16(file, image, name)
-            if image.format == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
-                # Pillow spreads grey levels of 2 and 4 bits over 8, but leaves the transparent level as it is stored.
-                image.info["transparency"] *= 255 // (2 ** head[24] - 1)
-            return _from_pillow(image, name)
+    with reading(name), open(path, "rb") as file:
+        return decode(file, name)
 
 
 def from_pil(image: Image.Image, name: str = "image") -> Picture:
@@ -155,8 +99,8 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
     >>> picture.pixels.shape, int(picture.alpha.max())
     ((2, 3), 0)
     """
-    with _reading(name):
-        return _from_pillow(image, name)
+    with reading(name):
+        return from_pillow(image, name)
 
 
 def write(
@@ -210,7 +154,7 @@ def write(
         opacity = _to_depth(name, opacity, depth)
         if kind in ("JPEG", "BMP"):
             colours, opacity = _over_white(colours, opacity), None
-    profile = icc_profile if _describes(icc_profile, colours) else None
+    profile = icc_profile if describes(icc_profile, colours) else None
     joined = colours if opacity is None else np.dstack([colours, opacity])
     if depth is np.uint16:
         from rustem._core import encode_png16
@@ -275,12 +219,12 @@ def write_indexed(
     opacity = None if alpha is None else np.asarray(alpha)
     hidden = index < 0 if opacity is None else (index < 0) | (opacity == 0)
     k, any_hidden = len(colours), bool(hidden.any())
-    partial = opacity is not None and not np.all(hidden | (opacity == _white(opacity.dtype)))
+    partial = opacity is not None and not np.all(hidden | (opacity == white(opacity.dtype)))
     grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
     fits = kind in ("PNG", "GIF") and colours.dtype == np.uint8 and k + any_hidden <= 256
     if not fits or partial or grey_profile:
         if any_hidden:
-            opacity = np.full(index.shape, _white(colours.dtype)) if opacity is None else opacity
+            opacity = np.full(index.shape, white(colours.dtype)) if opacity is None else opacity
             opacity = np.where(hidden, 0, opacity).astype(opacity.dtype)
         painted = colours[np.maximum(index, 0)]
         write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
@@ -292,7 +236,7 @@ def write_indexed(
     options: dict[str, Any] = {"transparency": k} if any_hidden else {}
     if kind == "PNG":
         options["bits"] = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
-        options["icc_profile"] = icc_profile if _describes(icc_profile, entries[None]) else None
+        options["icc_profile"] = icc_profile if describes(icc_profile, entries[None]) else None
     _save(path, lambda file: image.save(file, kind, **options), overwrite)
 
 
@@ -302,8 +246,8 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     Parameters
     ----------
     path : str or path-like
-        ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits for
-        up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
+        ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits
+        for up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
     labels : (H, W) array_like of int
         The labels, from 0; -1 for none.
     overwrite : bool, default=True
@@ -337,224 +281,6 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     write(path, np.where(index < 0, np.iinfo(depth).max, index).astype(depth), overwrite=overwrite)
 
 
-def _open(file: BinaryIO, head: bytes) -> Image.Image:
-    file.seek(0)
-    with _no_warnings():
-        try:
-            return Image.open(file)
-        except Image.UnidentifiedImageError:
-            if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
-                raise
-            try:
-                from pillow_heif import register_heif_opener
-            except ImportError:
-                raise ImageError(f"{file.name}: reading HEIC needs a further package; pip install pillow-heif") from None
-            register_heif_opener()
-            file.seek(0)
-            return Image.open(file)
-
-
-@contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
-    # Oddities of the metadata leave the pixels alone, and sizes up to the limit are welcome. The filters belong to the
-    # whole process, hence the lock.
-    with _WARNING_FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _reading(name: str) -> Iterator[None]:
-    # Decoders raise whatever a damaged file makes them stumble over: struct.error, SyntaxError, IndexError, …
-    try:
-        yield
-    except RustemError:
-        raise
-    except Exception as error:
-        raise ImageError(f"{name}: {_why_unreadable(error)}") from error
-
-
-def _why_unreadable(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    match error:
-        case FileNotFoundError() | NotADirectoryError():
-            return "there is no such file; check the path"
-        case IsADirectoryError():
-            return "this is a folder; name a picture in it"
-        case PermissionError():
-            return "no permission to read the file; change its mode or its owner"
-        case Image.DecompressionBombError():
-            size = text.split(" exceeds")[0].lower()
-            return f"refused before decoding: {size} exceeds twice PIL.Image.MAX_IMAGE_PIXELS; if you trust it, raise that"
-        case MemoryError():
-            return "there is not enough memory to decode it; make it smaller first"
-        case Image.UnidentifiedImageError():
-            return "this is no picture that can be read here; convert it to PNG, JPEG or TIFF"
-        case EOFError():
-            return "the file is truncated; get a complete copy of it"
-    if "imagecodecs" in text:
-        return 'its compression needs a further package; pip install "rustem[tiff]"'
-    if "truncated" in text.lower():
-        return "the file is truncated; get a complete copy of it"
-    return f"the file is damaged or of an unknown kind ({text}); get another copy, or save it anew as PNG"
-
-
-def _from_pillow(image: Image.Image, name: str) -> Picture:
-    image.load()
-    if 0 in image.size:
-        raise ImageError(f"{name}: the picture has no pixels; it is {image.width} x {image.height}")
-    orientation, profile, key = _orientation(image), image.info.get("icc_profile"), image.info.get("transparency")
-    image = _in_plain_mode(image, profile)
-    if image.mode in ("LA", "RGBA"):
-        pixels, alpha = np.asarray(image.convert(image.mode[:-1])), np.asarray(image.getchannel("A"))
-        return _picture(pixels, alpha, profile, orientation, name)
-    pixels = _in_plain_type(np.asarray(image))
-    alpha = None
-    if isinstance(key, int | tuple):
-        hidden = np.atleast_3d(pixels == np.asarray(key)).all(axis=2)
-        alpha = np.where(hidden, 0, _white(pixels.dtype)).astype(pixels.dtype)
-    return _picture(pixels, alpha, profile, orientation, name)
-
-
-def _in_plain_mode(image: Image.Image, profile: bytes | None) -> Image.Image:
-    match image.mode:
-        case "L" | "LA" | "RGB" | "RGBA" | "I" | "I;16" | "I;16L" | "I;16B" | "I;16N" | "F":
-            return image
-        case "1":
-            return image.convert("L")
-        case "La":
-            return image.convert("LA")
-        case "P" | "PA" | "RGBa":
-            return image.convert("RGBA")
-        case "LAB":
-            return _to_srgb(image, None)
-        case "CMYK" if profile is not None:
-            with contextlib.suppress(OSError):  # a broken profile: the rough conversion is better than none
-                return _to_srgb(image, profile)
-    return image.convert("RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.createProfile("LAB") if profile is None else ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except ImageCms.PyCMSError as error:
-        raise OSError(str(error)) from error
-    assert converted is not None
-    return converted
-
-
-def _orientation(image: Image.Image) -> int:
-    with _no_warnings(), contextlib.suppress(Exception):  # broken metadata leaves the pixels alone
-        return int(image.getexif().get(0x0112, 1))
-    return 1
-
-
-def _read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:
-    from rustem._core import decode_png16
-
-    file.seek(0)
-    data = file.read()
-    pixels = decode_png16(data, _max_pixels())
-    # EXIF may follow the pixels, so that Pillow decodes them to find it.
-    orientation = _orientation(Image.open(io.BytesIO(data))) if _PNG_ORIENTATION.search(data) else 1
-    alpha = None
-    if pixels.shape[2] in (2, 4):
-        pixels, alpha = pixels[..., :-1], pixels[..., -1]
-    return _picture(pixels, alpha, image.info.get("icc_profile"), orientation, name)
-
-
-def _is_more_than_pillow_keeps(image: Image.Image) -> bool:
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    bits, photometric, extra = tags.get(258, (1,)), tags.get(262), tags.get(338, ())
-    if photometric not in (0, 1, 2):
-        return False
-    if max(bits) <= 8:
-        return 0 in extra
-    return (bits, photometric, tags.get(339, (1,))) != ((16,), 1, (1,))
-
-
-def _read_tiff(file: BinaryIO, name: str) -> Picture:
-    from tifffile import TiffFile
-
-    file.seek(0)
-    with TiffFile(file) as tiff:
-        page = tiff.pages.first
-        n_pixels = page.imagewidth * page.imagelength
-        if n_pixels * max(1, page.samplesperpixel / 4) > _max_pixels():
-            raise Image.DecompressionBombError(f"Image size ({n_pixels} pixels of {page.samplesperpixel} channels)")
-        photometric, extra, bits = page.photometric, tuple(page.extrasamples), page.bitspersample
-        if photometric not in (0, 1, 2) or page.axes not in ("YX", "YXS", "SYX"):
-            raise ImageError(f"{name}: TIFF of this kind ({photometric!s}, {page.axes}) is not read; convert it to RGB")
-        values = page.asarray()
-        if page.axes == "SYX":
-            values = np.moveaxis(values, 0, -1)
-        profile, orientation = page.tags.valueof(34675), page.tags.valueof(274, 1)
-    if values.dtype.kind == "u" and bits < 8 * values.dtype.itemsize <= 16:
-        values = np.rint(values * (_white(values.dtype) / (2**bits - 1))).astype(values.dtype)
-    values = np.atleast_3d(_in_plain_type(values))
-    if photometric == 0 and values.dtype.kind == "u":
-        values = _white(values.dtype) - values
-    alpha = None
-    kind = next((kind for kind in extra if kind in (1, 2)), None)
-    if kind is not None:
-        channel = values.shape[2] - len(extra) + extra.index(kind)
-        alpha, values = values[..., channel], np.delete(values, channel, axis=2)
-        if kind == 1:
-            values = _divided(values, alpha)
-    return _picture(values, alpha, profile, orientation, name)
-
-
-def _divided(values: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Colours (H, W, C) that were stored multiplied by `alpha`."""
-    white = _white(values.dtype)
-    divided = values * (white / np.maximum(alpha, np.finfo(np.float32).tiny))[..., None]
-    if values.dtype.kind == "u":
-        divided = np.rint(np.minimum(divided, white))
-    return np.where(alpha[..., None] > 0, divided, 0).astype(values.dtype)
-
-
-def _in_plain_type(values: NDArray[Any]) -> NDArray[Any]:
-    """In the native byte order, as uint8, uint16, float32 or float64."""
-    match values.dtype.kind, values.dtype.itemsize:
-        case "b", _:
-            return values * np.uint8(255)
-        case ("u", 1 | 2) | ("f", 4 | 8):
-            return values.astype(values.dtype.newbyteorder("="), copy=False)
-        case "f", 2:
-            return values.astype(np.float32)
-        case ("i" | "u" | "f"), _:
-            return values.astype(np.float64)
-    raise ImageError(f"values of type {values.dtype} are no picture; take their real part or modulus first")
-
-
-def _picture(
-    pixels: NDArray[Any], alpha: NDArray[Any] | None, profile: bytes | None, orientation: int, name: str
-) -> Picture:
-    upright = _UPRIGHT.get(orientation, lambda a: a)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    pixels = np.ascontiguousarray(upright(pixels))
-    if alpha is not None:
-        alpha = None if np.all(alpha == _white(alpha.dtype)) else np.ascontiguousarray(upright(alpha))
-    return Picture(pixels, alpha, profile if _describes(profile, pixels) else None, name)
-
-
-def _max_pixels() -> int:
-    return 2**63 if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
-
-
-def _white(dtype: np.dtype[Any]) -> int:
-    return int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
-
-
-def _describes(profile: bytes | None, pixels: NDArray[Any]) -> bool:
-    model = b"GRAY" if pixels.ndim == 2 else b"RGB "
-    return profile is not None and profile[16:20] == model and pixels.shape[2:] in ((), (3,))
-
-
 def _suffix(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.fsdecode(path))[1].lower()
 
@@ -573,13 +299,13 @@ def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDA
         raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colours.shape}; reshape it")
     if colours.dtype.kind != "f" and colours.dtype not in (np.uint8, np.uint16):
         raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colours.dtype}; convert them")
-    colours = _in_plain_type(colours[..., 0] if colours.shape[2:] == (1,) else colours)
+    colours = in_plain_type(colours[..., 0] if colours.shape[2:] == (1,) else colours)
     if alpha is None:
         return colours, None
     opacity = np.asarray(alpha)
     if opacity.shape != colours.shape[:2]:
         raise InvalidInputError(f"{name}: alpha has shape {opacity.shape}, not {colours.shape[:2]}; make them equal")
-    return colours, _to_depth(name, _in_plain_type(opacity), colours.dtype)
+    return colours, _to_depth(name, in_plain_type(opacity), colours.dtype)
 
 
 def _checked_labels(name: str, labels: ArrayLike, k: int) -> NDArray[Any]:
@@ -600,9 +326,11 @@ def _to_depth(name: str, values: NDArray[Any], depth: type | np.dtype[Any]) -> N
     if values.dtype.kind == "f":
         low, high = values.min(), values.max()
         if not (low >= -1e-3 and high <= 1 + 1e-3):
-            raise InvalidInputError(f"{name}: values run from {low:g} to {high:g}; scale them to [0, 1], or write a .tif")
+            raise InvalidInputError(
+                f"{name}: values run from {low:g} to {high:g}; scale to [0, 1], or write a .tif file"
+            )
         values = np.clip(values, 0, 1)
-    scaled = values * np.float32(_white(depth) / _white(values.dtype))
+    scaled = values * np.float32(white(depth) / white(values.dtype))
     return (scaled if depth.kind == "f" else np.rint(scaled)).astype(depth)
 
 
