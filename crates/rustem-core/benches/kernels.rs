@@ -1,5 +1,5 @@
 //! The kernels alone, one thread: `cargo bench`. Throughput is in samples per second, or pixels.
-#![expect(missing_docs, clippy::expect_used, reason = "a benchmark documents itself by its names, and may fail loudly")]
+#![expect(clippy::expect_used, reason = "a benchmark documents itself by its names, and may fail loudly")]
 
 use std::hint::black_box;
 use std::ops::ControlFlow;

@@ -96,7 +96,9 @@ fn merge(tables: Vec<Table>, index: &mut [u32], threads: &Threads) -> Result<Tab
         .collect();
     threads.map_chunks(index, BLOCK, |block, index, _| {
         if block > 0 {
-            index.iter_mut().for_each(|number| *number = numbers[block - 1][*number as usize]);
+            for number in index.iter_mut() {
+                *number = numbers[block - 1][*number as usize];
+            }
         }
         Ok(())
     })?;

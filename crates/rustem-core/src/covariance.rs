@@ -123,7 +123,9 @@ pub(crate) fn lift(covariance: &mut [f64], family: CovarianceType, d: usize, flo
             }
         }
         CovarianceType::Diag | CovarianceType::Spherical => {
-            covariance.iter_mut().for_each(|variance| *variance = variance.max(floor));
+            for variance in covariance {
+                *variance = variance.max(floor);
+            }
         }
     }
 }

@@ -290,7 +290,8 @@ fn assign<T: Real>(samples: &Samples<T>, centres: &[T], form: Form, threads: &Th
     let blocks = each_nearest(samples, &tiles, centres, &zero, threads, |moments: &mut Moments, sample| {
         let centre = &centres[sample.component * d..(sample.component + 1) * d];
         let values = sample.values.iter().step_by(TILE);
-        moments.add(form, sample.component, sample.weight, values.zip(centre).map(|(x, c)| x.to_f64() - c.to_f64()));
+        let difference = values.zip(centre).map(|(x, c)| x.to_f64() - c.to_f64());
+        moments.add(form, sample.component, sample.weight, &difference);
     })?;
     Ok(Moments::sum(zero, &blocks))
 }

@@ -4,6 +4,8 @@
 //! [`initialise`](mod@initialise) finds a start, [`em`] fits a [`mixture::Mixture`] and labels the colours. This crate knows no Python, prints nothing and
 //! does not panic on any input.
 
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare values that must be equal to the bit"))]
+
 pub mod colours;
 pub mod covariance;
 pub mod em;

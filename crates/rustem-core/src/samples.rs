@@ -29,7 +29,7 @@ elements!(u8, u16, f32, f64);
 /// The shift keeps `f32` accurate far from the origin; one *common* scale keeps distances and spherical families true.
 #[derive(Debug, Clone)]
 pub struct Samples<T> {
-    n_samples: usize,
+    len: usize,
     n_features: usize,
     values: Vec<T>,
     weights: Vec<T>,
@@ -72,25 +72,37 @@ impl<T: Real> Samples<T> {
             None => tile_weights[..n_samples].fill(T::ONE),
         }
         let centre = centre.iter().map(|value| value / unit).collect();
-        Ok(Self { n_samples, n_features, values, weights: tile_weights, total_weight, centre, scale: scale / unit })
+        Ok(Self {
+            len: n_samples,
+            n_features,
+            values,
+            weights: tile_weights,
+            total_weight,
+            centre,
+            scale: scale / unit,
+        })
     }
 
     /// Number of samples.
+    #[must_use]
     pub fn len(&self) -> usize {
-        self.n_samples
+        self.len
     }
 
     /// Never: empty input is refused.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.n_samples == 0
+        self.len == 0
     }
 
     /// Number of features of each sample.
+    #[must_use]
     pub fn n_features(&self) -> usize {
         self.n_features
     }
 
     /// Sum of the weights.
+    #[must_use]
     pub fn total_weight(&self) -> f64 {
         self.total_weight
     }
@@ -144,7 +156,9 @@ fn centre_and_scale<E: Element>(
             centre[feature] += weight(row) * value;
         }
     }
-    centre.iter_mut().for_each(|sum| *sum /= total_weight);
+    for sum in &mut centre {
+        *sum /= total_weight;
+    }
     let mut squares = 0.0;
     for (row, values) in rows.chunks_exact(d).enumerate() {
         let square: f64 = values.iter().zip(&centre).map(|(value, centre)| (value.to_f64() - centre).powi(2)).sum();

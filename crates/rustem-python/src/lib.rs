@@ -1,7 +1,9 @@
 //! Python's door to `rustem-core`: arrays in, arrays out.
 //!
-//! State lives in Python as NumPy arrays. Each function checks shapes, releases the GIL, polls Python's signals about
+//! State lives in Python as `NumPy` arrays. Each function checks shapes, releases the GIL, polls Python's signals about
 //! every 50 ms, and turns core errors into exceptions.
+
+#![expect(clippy::needless_pass_by_value, reason = "Python's arguments arrive by value")]
 
 mod convert;
 mod png16;

@@ -167,7 +167,7 @@ mod tests {
         let covariances = (0..family.count(k) * each).map(|i| match family {
             CovarianceType::Full | CovarianceType::Tied => {
                 let (a, b) = (i % each / d, i % d);
-                if a == b { 0.5 + 0.05 * (i / each) as f64 } else { 0.4 / d as f64 * 0.9f64.powi((a + b) as i32) }
+                if a == b { 0.5 + 0.05 * (i / each) as f64 } else { 0.4 / d as f64 * 0.9f64.powf((a + b) as f64) }
             }
             CovarianceType::Diag | CovarianceType::Spherical => 0.3 + 0.05 * (i % 7) as f64,
         });
@@ -206,9 +206,9 @@ mod tests {
             let largest = log_joint.iter().copied().fold(f64::MIN, f64::max);
             let sum: f64 = log_joint.iter().map(|value| (value - largest).exp()).sum();
             moments.log_likelihood += weight * (largest + sum.ln());
-            for j in 0..k {
-                let responsibility = (log_joint[j] - largest).exp() / sum;
-                moments.add(form, j, weight * responsibility, difference(j).into_iter());
+            for (j, log_joint) in log_joint.iter().enumerate() {
+                let responsibility = (log_joint - largest).exp() / sum;
+                moments.add(form, j, weight * responsibility, &difference(j).into_iter());
             }
         }
         moments

@@ -4,6 +4,8 @@
 //! level and picks the level at run time. Tiles of [`crate::samples::TILE`] samples keep everything that a tile needs
 //! in the first-level cache: its values, and one joint density per component and sample.
 
+#![expect(clippy::inline_always, reason = "a kernel must be inlined into the function that enables its CPU features")]
+
 mod dispatch;
 mod distances;
 mod lanes;
@@ -133,7 +135,7 @@ impl Moments {
         form: Form,
         component: usize,
         weight: f64,
-        difference: impl Iterator<Item = f64> + Clone,
+        difference: &(impl Iterator<Item = f64> + Clone),
     ) {
         let (mass, first, second) = self.of(component);
         *mass += weight;

@@ -1,5 +1,7 @@
 //! Joint densities and moments for d = 1…4 features, everything of one component in registers.
 
+#![expect(clippy::needless_range_loop, reason = "indices of features read like the formulas")]
+
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 

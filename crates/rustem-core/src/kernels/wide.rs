@@ -55,7 +55,7 @@ pub(super) fn joint_tile<S: Simd, T: Real>(
                         sum = y.mul_add(y, sum);
                     }
                     let factor = splat(simd, factor[0]);
-                    sum = sum * (factor * factor);
+                    sum *= factor * factor;
                 }
             }
             store::<S, T>(constant - sum, row, lane);

@@ -1,0 +1,52 @@
+# Two commands do everything: `make demo` and `make test`. `make check` is what continuous integration runs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: demo test test-rust test-python check setup docs bench clean
+
+demo: $(VENV)/.built  ## Segment a photograph into 32 colours, and put the two side by side
+	$(BIN)/python examples/demo.py
+
+test: test-rust test-python  ## All tests, Rust and Python
+
+test-rust:
+	cargo test --locked --workspace
+
+test-python: $(VENV)/.built
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.built  ## Linters, formatters and type checks
+	cargo fmt --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p rustem-core
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest rustem._core --ignore-disjoint-bases
+
+setup: $(VENV)/.built  ## Environment and build, ready to work in
+
+docs: $(VENV)/.built  ## HTML under docs/_build
+	$(BIN)/pip install --quiet -r docs/requirements.txt
+	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+bench: $(VENV)/.built  ## Compare with the peers; RUSTEM_DATA names the folder of pictures
+	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/classic.py --readme README.md
+
+clean:
+	cargo clean
+	rm -rf $(VENV) demo docs/_build
+
+$(VENV)/.installed: requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# An editable build: Python sources are used as they lie, the core is compiled when it has changed.
+$(VENV)/.built: $(VENV)/.installed $(SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked
+	touch $@
