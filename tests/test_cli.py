@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from rustem import cli, colorspaces, segmentation
+from rustem import cli, colorspaces, images, segmentation
 from rustem.cli import main
 from rustem.exceptions import InvalidInputError
 from skimage.data import astronaut
@@ -141,6 +141,8 @@ def test_json_tells_everything(photo, capfd):
 
 
 def test_the_summary_says_when_the_fit_has_not_settled(photo, capfd):
+    assert run(photo, "-k", 1, "--max-iter", 1, "--tol", 0) == 0
+    assert " colours, 1 iteration, " in capfd.readouterr().err
     assert run(photo, "-k", 6, "--max-iter", 2) == 0
     assert "2 iterations (not converged)," in capfd.readouterr().err
     assert run(photo, "-k", 6, "--max-iter", 2, "--tol", 0, "--force") == 0
@@ -376,18 +378,33 @@ def test_a_folder_that_cannot_be_written_to(photo, capfd, monkeypatch):
     assert not Path("sealed/new").exists()
 
 
-def test_an_unknown_format_is_one_line(photo, capfd):
-    assert run(photo, "-k", 2, "-o", "out.xyz") == 1
-    err = capfd.readouterr().err
-    assert err.startswith("rustem: error: ")
-    assert "out.xyz" in err
-    assert err.count("\n") == 1
-    assert written() == ["photo.png"]
+def test_formats_are_those_that_can_be_written():
+    assert tuple(images._FORMATS) == cli._OUTPUTS
+    for name in cli._LABELS:
+        images.write_labels(f"labels{name}", [[0, 1]])
 
 
-@pytest.mark.parametrize("name", ["x" * 300 + ".png", "x" * 250 + ".png"])
+@pytest.mark.skipif(os.name == "nt", reason="no such names")
+@pytest.mark.parametrize(
+    ("name", "shown"), [(b"caf\xe9.png", r"caf\udce9.png"), (b"a\n\x1b[31m.png", r"a\n\x1b[31m.png")]
+)
+def test_strange_file_names_stay_on_their_line(capfd, name, shown):
+    try:
+        save_photo("photo.png")
+        save_photo(os.fsdecode(name))
+    except (OSError, UnicodeError):
+        pytest.skip("the file system takes no such name")
+    assert run(os.fsdecode(name), "photo.png", "-k", 1, "--palette") == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0].startswith(f"{shown}: #")
+    assert err.splitlines()[0].startswith(f"{shown} → ")
+    assert run(os.fsdecode(name), "-k", 1, "--json", "--force", "--quiet") == 0
+    assert json.loads(capfd.readouterr().out)["file"] == os.fsdecode(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "x" * 252 + ".png"])
 def test_names_longer_than_the_file_system_takes(photo, capfd, name):
-    assert run(photo, "-k", 2, "-o", name if len(name) > 255 else f"{name}.more.png") == 1
+    assert run(photo, "-k", 2, "-o", name) == 1
     err = capfd.readouterr().err
     assert err.startswith("rustem: error: ")
     assert err.count("\n") == 1
@@ -424,8 +441,11 @@ def test_running_out_of_memory_is_one_line(photo, capfd, monkeypatch):
         (["--init", "kmeans"], "argument --init: invalid choice: 'kmeans'"),
         (["--json", "--palette"], "not allowed with argument"),
         (["--colour"], "unrecognized arguments: --colour"),
-        (["-o", "out"], "argument -o: out has no extension"),
-        (["--labels", "out"], "argument --labels: out has no extension"),
+        (["-o", "out"], "argument -o: out ends in none of .png"),
+        (["-o", "out.xyz"], "argument -o: out.xyz ends in none of .png"),
+        (["-k", "9" * 19], "is not a whole number from 1 to 2**63 - 1"),
+        (["--labels", "out"], "argument --labels: out ends in none of .npy"),
+        (["--labels", "out.jpg"], "argument --labels: out.jpg ends in none of .npy"),
         (["photo.jpg", "-o", "out.png"], "argument -o: out.png is one file, but there are several pictures"),
         ([".", "--labels", "out.png"], "argument --labels: out.png is one file, but there are several pictures"),
     ],

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _PICTURE = re.compile(r"[^.].*\.(avif|bmp|gif|jfif|jp2|jpe?g|p[bgnp]m|png|tga|tiff?|webp)", re.IGNORECASE)
 _RESULT = re.compile(r"(.+)-k\d+(-pair|-labels)?")
 
+# What results may end in: a wrong name should be refused before the fit.
+_OUTPUTS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_LABELS = (".npy", ".png", ".tif", ".tiff")
+
 _DESCRIPTION = """\
 Segment pictures into k colours, with a Gaussian mixture fitted by expectation-maximisation.
 
@@ -74,12 +78,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="rustem",
         description="Segment pictures with Gaussian mixtures.",
         epilog="example: rustem segment photo.jpg -k 16    (more: rustem segment --help)",
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands)
     return parser
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; to learn the width, argparse itself would import shutil at every start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns or 80
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=columns - 2)
 
 
 class _Version(argparse.Action):
@@ -102,7 +118,7 @@ def _add_segment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         usage="rustem segment PHOTO... [-k N] [-o FILE_OR_FOLDER] [options]",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(run=_segment, fail=parser.error)
@@ -150,8 +166,8 @@ def _number(text: str, kind: type[int] | type[float], least: int, wanted: str) -
         value = kind(text)
     except ValueError:
         value = -1
-    if not least <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+    if not least <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value >= 2**63 else ""))
     return value
 
 
@@ -242,12 +258,12 @@ def _plan(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
     """Find the pictures, name their results, and refuse now what would fail after the fit."""
     photos, problems = _find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
-    for option, target in (("-o", args.output), ("--labels", args.labels)):
+    for option, target, suffixes in (("-o", args.output, _OUTPUTS), ("--labels", args.labels, _LABELS)):
         if target is not None and not _is_folder(target, single):
             if not single:
                 args.fail(f"argument {option}: {target} is one file, but there are several pictures; end a folder in /")
-            if not Path(target).suffix:
-                args.fail(f"argument {option}: {target} has no extension; add one, such as .png, or end a folder in /")
+            if Path(target).suffix.lower() not in suffixes:
+                args.fail(f"argument {option}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
 
     stem = f"-k{args.n_components}"
     jobs = []
@@ -382,14 +398,18 @@ def _summary(record: dict[str, Any], *, settles: bool) -> str:
     n_components, n_requested = record["n_components"], record["n_requested"]
     facts = [
         f"{record['width']}\N{MULTIPLICATION SIGN}{record['height']}",
-        f"{record['distinct_colours']} colours" if record["distinct_colours"] is not None else "",
+        "" if record["distinct_colours"] is None else _count(record["distinct_colours"], "colour"),
         f"only {n_components} of {n_requested} components" if n_components < n_requested else "",
-        f"{record['iterations']} iterations" + ("" if record["converged"] or not settles else " (not converged)"),
+        _count(record["iterations"], "iteration") + ("" if record["converged"] or not settles else " (not converged)"),
         f"log-likelihood {record['log_likelihood']:.3f}" if record["log_likelihood"] is not None else "",
         f"PSNR {record['psnr']:.1f} dB" if record["psnr"] is not None else "no loss",
         f"{record['seconds']:.2f} s",
     ]
     return f"{record['file']} → {record['output']}  {', '.join(filter(None, facts))}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _explain(photo: Path, error: Exception) -> str:
@@ -461,6 +481,8 @@ class _Display:
     def _print(self, text: str, stream: TextIO) -> None:
         if self._bar is not None:
             self._bar.clear()
-        print(text, file=stream, flush=True)
+        # File names may hold anything: line ends, terminal codes, bytes that are no text.
+        printable = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+        print("".join(printable), file=stream, flush=True)
         if self._bar is not None:
             self._bar.refresh()
