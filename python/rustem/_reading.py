@@ -154,7 +154,10 @@ def from_pillow(image: Image.Image, name: str) -> Picture:
     if image.mode in ("LA", "RGBA"):
         opacity = np.asarray(image.getchannel("A"))
         return _picture(np.asarray(image.convert(image.mode[:-1])), opacity, profile, orientation, name)
-    pixels, alpha = in_plain_type(np.asarray(image)), None
+    pixels, alpha = np.asarray(image), None
+    if image.mode == "I" and pixels.min() >= 0 and pixels.max() <= white(np.dtype(np.uint16)):
+        pixels = pixels.astype(np.uint16)  # what Pillow's mode of 32 bits mostly stands for
+    pixels = in_plain_type(pixels)
     if isinstance(key, int | tuple):
         hidden = np.atleast_3d(pixels == np.asarray(key)).all(axis=2)
         alpha = np.where(hidden, 0, white(pixels.dtype)).astype(pixels.dtype)
@@ -246,11 +249,10 @@ def _read_tiff(file: BinaryIO, name: str) -> Picture:
 
 def _divided(values: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Colours (H, W, C) that were stored multiplied by `alpha`."""
-    highest = white(values.dtype)
-    divided = values * (highest / np.maximum(alpha, np.finfo(np.float32).tiny))[..., None]
-    if values.dtype.kind == "u":
-        divided = np.rint(np.minimum(divided, highest))
-    return np.where(alpha[..., None] > 0, divided, 0).astype(values.dtype)
+    highest, weight = float(white(values.dtype)), alpha[..., None]
+    divided = np.zeros(values.shape)
+    np.divide(values * highest, weight, out=divided, where=weight > 0)
+    return (np.rint(np.minimum(divided, highest)) if values.dtype.kind == "u" else divided).astype(values.dtype)
 
 
 def in_plain_type(values: NDArray[Any]) -> NDArray[Any]:
@@ -264,7 +266,7 @@ def in_plain_type(values: NDArray[Any]) -> NDArray[Any]:
             return values.astype(np.float32)
         case "i" | "u" | "f", _:
             return values.astype(np.float64)
-    raise ImageError(f"values of type {values.dtype} are no picture; take their real part or modulus first")
+    raise TypeError(f"values of type {values.dtype}")
 
 
 def _picture(

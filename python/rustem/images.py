@@ -213,6 +213,8 @@ def write_indexed(
     """
     name, kind = os.fsdecode(path), _format_of(path)
     colours = np.asarray(palette)
+    if colours.ndim not in (1, 2) or colours.size == 0:
+        raise InvalidInputError(f"{name}: a palette has shape (k,) or (k, C), not {colours.shape}; reshape it")
     index = _checked_labels(name, labels, len(colours))
     if alpha is not None and np.shape(alpha) != index.shape:
         raise InvalidInputError(f"{name}: alpha has shape {np.shape(alpha)}, the labels {index.shape}; make them equal")
@@ -221,11 +223,11 @@ def write_indexed(
     k, any_hidden = len(colours), bool(hidden.any())
     partial = opacity is not None and not np.all(hidden | (opacity == white(opacity.dtype)))
     grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
-    fits = kind in ("PNG", "GIF") and colours.dtype == np.uint8 and k + any_hidden <= 256
+    fits = kind in ("PNG", "GIF") and colours.dtype == np.uint8 and k + any_hidden <= 256 and colours[0].size in (1, 3)
     if not fits or partial or grey_profile:
         if any_hidden:
-            opacity = np.full(index.shape, white(colours.dtype)) if opacity is None else opacity
-            opacity = np.where(hidden, 0, opacity).astype(opacity.dtype)
+            shown = np.array(white(colours.dtype), colours.dtype) if opacity is None else opacity
+            opacity = np.where(hidden, 0, shown).astype(shown.dtype)
         painted = colours[np.maximum(index, 0)]
         write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
         return
@@ -303,8 +305,10 @@ def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDA
     if alpha is None:
         return colours, None
     opacity = np.asarray(alpha)
-    if opacity.shape != colours.shape[:2]:
-        raise InvalidInputError(f"{name}: alpha has shape {opacity.shape}, not {colours.shape[:2]}; make them equal")
+    if opacity.shape != colours.shape[:2] or opacity.dtype.kind not in "buf":
+        raise InvalidInputError(
+            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colours.dtype} of {colours.shape[:2]}"
+        )
     return colours, _to_depth(name, in_plain_type(opacity), colours.dtype)
 
 
