@@ -23,6 +23,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Only where one of these occurs can a PNG file tell its orientation.
 _PNG_ORIENTATION = re.compile(rb"eXIf|Raw profile type exif|XML:com.adobe.xmp")
+_EXIF_KEYS = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"))
 # NumPy views that undo the EXIF orientations 2 to 8.
 _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda a: a[:, ::-1],
@@ -86,9 +87,10 @@ def decode(file: BinaryIO, name: str) -> Picture:
             return _read_tiff(file, name)
         if image.format == "PNG" and head[24] == 16:
             return _read_png16(file, image, name)
-        if image.format == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
-            # Pillow spreads grey levels of 2 and 4 bits over 8, but leaves the transparent level as it is stored.
-            image.info["transparency"] *= 255 // (2 ** head[24] - 1)
+        if image.format == "PNG" and image.mode in ("1", "L") and isinstance(image.info.get("transparency"), int):
+            # Pillow spreads grey levels of 1, 2 and 4 bits over 8, but leaves the transparent level as it is stored.
+            highest = 2 ** head[24] - 1
+            image.info["transparency"] = (image.info["transparency"] & highest) * (255 // highest)
         return from_pillow(image, name)
 
 
@@ -188,7 +190,9 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     with _no_warnings(), contextlib.suppress(Exception):  # broken metadata leaves the pixels alone
-        return int(image.getexif().get(0x0112, 1))
+        image.load()  # a PNG may tell its orientation after the pixels
+        if _EXIF_KEYS.intersection(image.info):  # else spare the import of Pillow's reader of EXIF
+            return int(image.getexif().get(0x0112, 1))
     return 1
 
 
@@ -198,7 +202,7 @@ def _read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:
     file.seek(0)
     data = file.read()
     pixels = decode_png16(data, _max_pixels())
-    # EXIF may follow the pixels, so that Pillow decodes them to find it.
+    # Pillow finds it by decoding the pixels too.
     orientation = _orientation(Image.open(io.BytesIO(data))) if _PNG_ORIENTATION.search(data) else 1
     alpha = None
     if pixels.shape[2] in (2, 4):

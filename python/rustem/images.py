@@ -357,7 +357,7 @@ def _write_tiff(file: BinaryIO, colours: NDArray[Any], opacity: NDArray[Any] | N
         planarconfig="contig" if colours.ndim == 3 else None,
         extrasamples=extra,
         compression="zlib",
-        iccprofile=profile,
+        extratags=[] if profile is None else [(34675, 7, len(profile), profile, True)],
         metadata=None,
         software=False,
     )
