@@ -285,6 +285,11 @@ def test_palettes_of_several_pictures_name_them(photo, capfd):
     assert run(photo, "last.png", "-k", 2, "--palette") == 0
     names = [line.split(": #")[0] for line in capfd.readouterr().out.splitlines()]
     assert names == ["photo.png", "photo.png", "last.png", "last.png"]
+    assert run(photo, "last.png", "missing.png", "-k", 3, "--palette") == 1
+    assert capfd.readouterr().out.startswith("photo.png: #")
+    Path("last-k3.png").unlink()
+    assert run(photo, "last.png", "-k", 3, "--palette") == 1
+    assert capfd.readouterr().out.startswith("last.png: #")
 
 
 def test_labels_of_several_pictures_go_to_a_folder(photo):

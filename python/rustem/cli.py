@@ -187,10 +187,11 @@ class Job(NamedTuple):
 def _segment(args: argparse.Namespace) -> int:
     """Segment every picture; one that fails is reported, and the others are still done."""
     jobs, problems = _plan(args)
-    display = _Display(len(jobs), args.max_iter, quiet=args.quiet)
+    display = _Display(len(problems) + len(jobs), args.max_iter, quiet=args.quiet)
     try:
         for problem in problems:
             display.error(problem)
+            display.advance()
         failures = len(problems) + sum(not _segment_one(job, args, display) for job in jobs)
     finally:
         display.close()
@@ -265,13 +266,13 @@ def _plan(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
             if Path(target).suffix.lower() not in suffixes:
                 args.fail(f"argument {option}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
 
-    stem = f"-k{args.n_components}"
+    ending = f"-k{args.n_components}"
     jobs = []
     inputs = {_identity(photo) for photo in photos if os.path.exists(photo)}
     claimed: dict[Path, Path] = {}
     for photo in photos:
-        output = _place(args.output, photo, f"{stem}-pair.png" if args.side_by_side else f"{stem}.png", single)
-        labels = None if args.labels is None else _place(args.labels, photo, f"{stem}-labels.png", single)
+        output = _place(args.output, photo, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", single)
+        labels = None if args.labels is None else _place(args.labels, photo, f"{ending}-labels.png", single)
         job = Job(photo, output, labels)
         obstacle = _obstacle(job, inputs, claimed, force=args.force)
         if obstacle:
