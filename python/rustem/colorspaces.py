@@ -26,6 +26,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rustem.exceptions import InvalidInputError
 
 ColorSpace: TypeAlias = Literal["srgb", "linear", "lab", "oklab"]
