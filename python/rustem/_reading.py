@@ -141,7 +141,7 @@ def _why_unreadable(error: Exception) -> str:
         return f"refused before decoding: {size} is too large; if you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS"
     if "imagecodecs" in text:
         return 'its compression needs one more package; pip install "rustem[tiff]"'
-    if "truncated" in text.lower():
+    if "truncated" in text.lower() or "failed to read" in text:
         return _TRUNCATED
     return f"the file is damaged or of an unknown kind ({text}); get another copy, or save it anew as PNG"
 
@@ -221,8 +221,13 @@ def _is_more_than_pillow_keeps(image: Image.Image) -> bool:
 
 
 def _read_tiff(file: BinaryIO, name: str) -> Picture:
+    import logging
+
     from tifffile import TiffFile
 
+    log = logging.getLogger("tifffile")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # else it prints each odd tag; what matters is raised
     file.seek(0)
     with TiffFile(file) as tiff:
         page = tiff.pages.first
