@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.data import astronaut
+
 from rustem import cli, colorspaces, images, segmentation
 from rustem.cli import main
 from rustem.exceptions import InvalidInputError
-from skimage.data import astronaut
 
 
 @pytest.fixture(autouse=True)

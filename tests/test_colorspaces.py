@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from skimage import color
+
 from rustem.colorspaces import COLOR_SPACES, from_space, to_space
 from rustem.exceptions import InvalidInputError
-from skimage import color
 
 
 @pytest.fixture

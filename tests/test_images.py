@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
+
 from rustem.exceptions import ImageError, InvalidInputError
 from rustem.images import from_pil, read, write, write_indexed, write_labels
 

@@ -94,9 +94,7 @@ def test_agrees_with_the_reference_and_counted_colours(photograph, samples, star
 
     weights, means, precisions = start
     covariances = 1 / precisions[family] if family in ("diag", "spherical") else np.linalg.inv(precisions[family])
-    book = reference.em(
-        samples, weights, means, covariances, covariance_type=family, n_iter=10, reg_covar=1e-6
-    )
+    book = reference.em(samples, weights, means, covariances, covariance_type=family, n_iter=10, reg_covar=1e-6)
     colours, counts, index = _core.count_colours(photograph.reshape(-1, 3), 1)
     np.testing.assert_array_equal(colours[index], photograph.reshape(-1, 3))
     counted = our_fit(colours, start, family, 10, sample_weight=counts, unit=255)
@@ -113,7 +111,9 @@ def test_any_number_of_features_agrees_with_scikit_learn(family, d):
     random = np.random.default_rng(d)
     data = random.standard_normal((700, d)) @ random.standard_normal((d, d)) + 3 * random.integers(0, 3, (700, 1))
     means = data[:4]
-    theirs = GaussianMixture(4, covariance_type=family, means_init=means, weights_init=np.full(4, 0.25), tol=0, max_iter=8)
+    theirs = GaussianMixture(
+        4, covariance_type=family, means_init=means, weights_init=np.full(4, 0.25), tol=0, max_iter=8
+    )
     theirs.precisions_init = {
         "full": np.tile(np.eye(d), (4, 1, 1)),
         "tied": np.eye(d),

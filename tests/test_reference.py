@@ -37,9 +37,7 @@ def test_agrees_with_scikit_learn(samples, family, n_iter):
     )
     with pytest.warns(ConvergenceWarning):
         theirs.fit(samples)
-    ours = reference.em(
-        samples, weights, means, START[family], covariance_type=family, n_iter=n_iter, reg_covar=1e-6
-    )
+    ours = reference.em(samples, weights, means, START[family], covariance_type=family, n_iter=n_iter, reg_covar=1e-6)
     expected = (theirs.weights_, theirs.means_, theirs.covariances_, theirs.lower_bounds_)
     for value, other in zip(ours, expected, strict=True):
         np.testing.assert_allclose(value, other, rtol=1e-7, atol=1e-12)

@@ -47,7 +47,8 @@ def test_what_belongs_together(photograph, family):
 
 def test_counted_and_uncounted_colours_give_one_answer(photograph):
     """A float picture is never counted."""
-    start = {"means_init": photograph[::20, 64][:5] / 255, "weights_init": np.full(5, 0.2)}
+    # A common floor far above the two types' own ones.
+    start = {"means_init": photograph[::20, 64][:5] / 255, "weights_init": np.full(5, 0.2), "reg_covar": 1e-3}
     counted = segment(photograph, 5, tol=0, max_iter=10, **start)
     uncounted = segment(photograph / np.float32(255), 5, tol=0, max_iter=10, **start)
     assert counted.n_distinct is not None
@@ -70,7 +71,7 @@ def test_the_same_picture_gives_the_same_answer(large_photograph):
 def test_color_spaces_change_the_fit_but_not_the_colours(photograph, color_space):
     seg = segment(photograph, 8, color_space=color_space, covariance_type="spherical")
     assert seg.palette.dtype == np.uint8
-    assert seg.psnr > 20
+    assert seg.psnr > segment(photograph, 4, color_space=color_space, covariance_type="spherical").psnr > 10
     assert (segment(photograph, 8, covariance_type="spherical").labels != seg.labels).any()
 
 
@@ -122,7 +123,9 @@ def test_fewer_components_than_asked_for_are_reported():
 def test_components_below_one_pixel_are_dropped(photograph):
     """Means far from any colour find no pixel."""
     means = np.array([[0.2, 0.2, 0.2], [0.7, 0.6, 0.5], [40.0, 40.0, 40.0]])
-    seg = segment(photograph, 3, means_init=means, weights_init=[0.5, 0.49, 0.01], precisions_init=[np.eye(3) * 1e4] * 3)
+    seg = segment(
+        photograph, 3, means_init=means, weights_init=[0.5, 0.49, 0.01], precisions_init=[np.eye(3) * 1e4] * 3
+    )
     assert seg.n_components == 2
     assert seg.mixture.weights.sum() == pytest.approx(1)
     assert seg.labels.max() == 1
@@ -214,9 +217,9 @@ def test_masked_pixels_are_saved_transparent(tmp_path, photograph):
 
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, photograph):
     deep = photograph.astype(np.uint16) * 257 + 3
-    seg = segment(deep, 8)
+    seg = segment(deep, 8, reg_covar=1e-3)
     assert seg.palette.dtype == seg.image.dtype == np.uint16
-    np.testing.assert_array_equal(seg.labels, segment(photograph, 8, reg_covar=0).labels)
+    assert seg.psnr == pytest.approx(segment(photograph, 8, reg_covar=1e-3).psnr, abs=1)
     seg.save(tmp_path / "deep.png")
     np.testing.assert_array_equal(rustem.images.read(tmp_path / "deep.png").pixels, seg.image)
 
@@ -268,7 +271,9 @@ def test_convergence_warning_points_here(photograph):
 
 
 @pytest.mark.parametrize(
-    "photo", [skimage.data.coffee, lambda: load_sample_image("china.jpg"), skimage.data.cell], ids=["coffee", "china", "cell"]
+    "photo",
+    [skimage.data.coffee, lambda: load_sample_image("china.jpg"), skimage.data.cell],
+    ids=["coffee", "china", "cell"],
 )
 def test_other_photographs(photo):
     seg = segment(photo(), 16, covariance_type="spherical")

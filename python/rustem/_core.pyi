@@ -4,6 +4,18 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "count_colours",
+    "decode_png16",
+    "encode_png16",
+    "fit",
+    "label",
+    "log_densities",
+    "paint",
+    "responsibilities",
+    "simd_level",
+]
+
 # (covariance type, weights (k,), means (k, d), covariances in the family's shape)
 _Mixture: TypeAlias = tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
@@ -40,4 +52,4 @@ def responsibilities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_th
 def log_densities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threads: int) -> NDArray[np.float64]: ...
 def simd_level() -> str: ...
 def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
-def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None) -> bytes: ...
+def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None = None) -> bytes: ...

@@ -1,5 +1,4 @@
 """How picture files and Pillow images become arrays."""
-# ruff: noqa: PLC0415  (start-up counts: what few pictures need is imported for them)
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 InitParams: TypeAlias = Literal["k-means++", "random_from_data"]
 Progress: TypeAlias = bool | Callable[[int, float], object] | None
-RandomState: TypeAlias = int | np.random.Generator | None
+# As a string: importing numpy.random takes longer than most pictures, and is seldom needed.
+RandomState: TypeAlias = "int | np.random.Generator | None"
 
 
 def check_integer(name: str, value: object, least: int = 1) -> int:
@@ -70,9 +73,11 @@ def check_seed(random_state: RandomState) -> int:
     """A 64-bit seed: the number itself, one drawn from a generator, or a fresh one for None."""
     if random_state is None:
         random_state = np.random.default_rng()
+    if isinstance(random_state, int | np.integer):
+        return check_integer("random_state", random_state, least=0) % 2**64
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
-    return check_integer("random_state", random_state, least=0) % 2**64
+    raise InvalidInputError(f"random_state is {random_state!r}: give a whole number, a numpy Generator or None")
 
 
 def check_threads(n_threads: int | None) -> int:
@@ -85,6 +90,14 @@ def check_threads(n_threads: int | None) -> int:
     if not wish.isdecimal() or int(wish) < 1:
         raise InvalidInputError(f"RUSTEM_NUM_THREADS is {wish!r}: give a whole number of at least 1, or unset it")
     return int(wish)
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("rustem."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def available_cpus() -> int:

@@ -2,7 +2,6 @@
 
 Only light modules of the standard library are imported at the top, because importing costs more time than most fits.
 """
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class EM:
         self._fit: FitResult | None = None
 
     def fit(self, epochs: int, *, tol: float = 0.0, progress: Progress = None) -> EM:
-        """Run exactly ``epochs`` iterations, or fewer if ``tol`` (nats per pixel) is given; from the start each time."""
+        """Run exactly ``epochs`` iterations, fewer if ``tol`` (nats per pixel) is given; each call starts anew."""
         self._fit = fit_mixture(
             self._colours.features,
             self.k,

@@ -6,7 +6,7 @@ class RustemError(Exception):
 
 
 class InvalidInputError(RustemError, ValueError):
-    """An argument or an array cannot be used: wrong shape, NaN, a number out of range, …"""
+    """An argument or an array cannot be used: wrong shape, NaN, a number out of range, and so on."""
 
 
 class ImageError(RustemError, OSError):

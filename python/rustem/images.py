@@ -1,5 +1,4 @@
 """Between picture files and arrays: orientation, depth, alpha, colour models and profiles, indexed PNG."""
-# ruff: noqa: PLC0415  (start-up counts: what few pictures need is imported for them)
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from rustem._validation import (
     check_threads,
     check_weights,
     progress_callback,
+    warn_caller,
 )
 from rustem.exceptions import ConvergenceWarning, InvalidInputError
 
@@ -62,7 +62,7 @@ class Mixture:
     @property
     def n_features(self) -> int:
         """Number of features, d."""
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     def __repr__(self) -> str:
         return f"Mixture(n_components={self.n_components}, n_features={self.n_features}, {self.covariance_type!r})"
@@ -108,7 +108,8 @@ class Mixture:
                 scaled = noise * np.sqrt(self.covariances)[component]
             case "spherical":
                 scaled = noise * np.sqrt(self.covariances)[component, np.newaxis]
-        return self.means[component] + scaled
+        drawn: NDArray[np.float64] = self.means[component] + scaled
+        return drawn
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the mixture to an ``.npz`` file of plain arrays."""
@@ -301,7 +302,7 @@ def fit_mixture(
     if tol > 0 and not converged:
         change = history[-1] - history[-2] if len(history) > 1 else float("nan")
         message = f"not converged after {max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol"
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        warn_caller(message, ConvergenceWarning)
     _, weights, means, covariances = parameters
     mixture = Mixture(weights, means, covariances, covariance_type)
     return FitResult(mixture, np.array(history), converged, labels, log_likelihood)

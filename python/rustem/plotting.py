@@ -82,7 +82,7 @@ def plot_segmentation(
         If matplotlib is not installed.
     """
     try:
-        from matplotlib import pyplot  # noqa: PLC0415  (half a second, and not everybody has it)
+        from matplotlib import pyplot
     except ImportError as error:
         raise ImportError('matplotlib is missing: pip install "rustem[plot]"') from error
 

@@ -352,11 +352,11 @@ def segment(
     picture = _as_picture(image, channel_axis)
     shape = picture.pixels.shape if picture.pixels.ndim == 2 or channel_axis is None else picture.pixels.shape[:-1]
     inside = _inside(picture, shape, mask)
+    if picture.pixels.size == 0 or (inside is not None and not inside.any()):
+        raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
     pixels = picture.pixels.reshape(int(np.prod(shape)), -1)
     if inside is not None:
         pixels = pixels[inside.ravel()]
-    if pixels.size == 0:
-        raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
     _check_finite(pixels, picture.name, shape, inside)
 
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
@@ -436,9 +436,7 @@ def _inside(picture: Picture, shape: tuple[int, ...], mask: ArrayLike | None) ->
     return None if inside is None or inside.all() else inside
 
 
-def _check_finite(
-    pixels: NDArray[Any], name: str, shape: tuple[int, ...], inside: NDArray[np.bool_] | None
-) -> None:
+def _check_finite(pixels: NDArray[Any], name: str, shape: tuple[int, ...], inside: NDArray[np.bool_] | None) -> None:
     if pixels.dtype.kind != "f" or np.isfinite(pixels).all():
         return
     first = int(np.argmin(np.isfinite(pixels).all(axis=1)))
@@ -503,7 +501,7 @@ def _palette(
     """Mean colour (k, C) of each label's pixels; a component that labels no pixel shows its own mean."""
     palette = sums / np.maximum(counts, 1)[:, np.newaxis]
     if not counts.all():
-        means = mixture.means
+        means: NDArray[Any] = mixture.means
         if color_space != "srgb":
             from rustem.colorspaces import from_space
 

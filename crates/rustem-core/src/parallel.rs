@@ -13,23 +13,27 @@ use crate::error::{Error, Result};
 
 /// How often the calling thread asks whether it should stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// More threads than this help nobody, and thousands take seconds to start.
+const MAX_THREADS: usize = 256;
 
 /// The threads of one computation, and the question whether to go on.
 ///
 /// A pool lives as long as its computation: nothing survives a `fork`, and an idle program owns no threads.
 pub struct Threads<'a> {
-    /// The helpers of the calling thread, started when there first is work for them.
+    /// The helpers of the calling thread.
     pool: Option<ThreadPool>,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     polled: Mutex<Instant>,
 }
 
 impl<'a> Threads<'a> {
-    /// `count` threads (the caller among them), fewer where the machine refuses them; `interrupted` is asked from the
-    /// calling thread about every 50 ms.
+    /// `count` threads, the caller among them: never more than 256, and one where the machine refuses more.
+    /// `interrupted` is asked from the calling thread about every 50 ms.
     #[must_use]
     pub fn new(count: usize, interrupted: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        let pool = (count > 1).then(|| ThreadPoolBuilder::new().num_threads(count - 1).build().ok()).flatten();
+        let pool = (count > 1)
+            .then(|| ThreadPoolBuilder::new().num_threads(count.min(MAX_THREADS) - 1).build().ok())
+            .flatten();
         Self { pool, interrupted, polled: Mutex::new(Instant::now()) }
     }
 
