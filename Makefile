@@ -13,7 +13,7 @@ demo: $(VENV)/.built  ## Segment a photograph into 32 colours, and put the two s
 test: test-rust test-python  ## All tests, Rust and Python
 
 test-rust:
-	cargo test --locked --workspace
+	cargo test --locked
 
 test-python: $(VENV)/.built
 	$(BIN)/python -m pytest

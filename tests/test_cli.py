@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from rustem import cli, colorspaces, images, segmentation
+from rustem import _jobs, cli, colorspaces, images, segmentation
 from rustem.cli import main
 from rustem.exceptions import InvalidInputError
 
@@ -385,8 +385,8 @@ def test_a_folder_that_cannot_be_written_to(photo, capfd, monkeypatch):
 
 
 def test_formats_are_those_that_can_be_written():
-    assert tuple(images._FORMATS) == cli._OUTPUTS
-    for name in cli._LABELS:
+    assert tuple(images._FORMATS) == _jobs._OUTPUTS
+    for name in _jobs._LABELS:
         images.write_labels(f"labels{name}", [[0, 1]])
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rustem._validation import Progress, RandomState, check_integer, check_seed, check_threads
+from rustem.colours import Colours, count_colours, rounding_noise
 from rustem.exceptions import InvalidInputError
 from rustem.mixture import FitResult, fit_mixture
-from rustem.segmentation import Colours, _count, _rounding_noise
 
 if TYPE_CHECKING:
     import os
@@ -43,7 +43,7 @@ class EM:
         self._image = self.read_image(path)
         self._seed = check_seed(random_state)
         self._threads = check_threads(None)
-        self._colours: Colours = _count(self._image.reshape(-1, 3), 255.0, "srgb", self._threads)
+        self._colours: Colours = count_colours(self._image.reshape(-1, 3), 255.0, "srgb", self._threads)
         self._fit: FitResult | None = None
 
     def fit(self, epochs: int, *, tol: float = 0.0, progress: Progress = None) -> EM:
@@ -55,7 +55,7 @@ class EM:
             unit=255.0,
             covariance_type="spherical",
             init_params="random_from_data",
-            covariance_floor=_rounding_noise(self._colours.features, 255.0),
+            covariance_floor=rounding_noise(self._colours.features, 255.0),
             tol=tol,
             max_iter=check_integer("epochs", epochs),
             random_state=self._seed,

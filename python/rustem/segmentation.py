@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from rustem import _core
 from rustem._validation import (
     CovarianceType,
     InitParams,
@@ -20,6 +19,7 @@ from rustem._validation import (
     check_number,
     check_threads,
 )
+from rustem.colours import Colours, count_colours, rounding_noise
 from rustem.exceptions import InvalidInputError
 from rustem.mixture import FitResult, Mixture, fit_mixture
 
@@ -32,45 +32,6 @@ if TYPE_CHECKING:
 
     from rustem.colorspaces import ColorSpace
     from rustem.images import Picture
-
-
-@dataclass(frozen=True, eq=False)
-class Colours:
-    """The colours that take part in a fit: distinct ones with their counts, or each pixel's own.
-
-    Parameters
-    ----------
-    values : ndarray of shape (m, C)
-        Colours in the picture's type.
-    features : ndarray of shape (m, d)
-        The same as the mixture sees them: in the picture's type, or in another colour space.
-    counts : ndarray of shape (m,) or None
-        Pixels of each colour; None where every pixel stands for itself.
-    index : ndarray of shape (n,) or None
-        The colour of each pixel.
-    """
-
-    values: NDArray[Any]
-    features: NDArray[Any]
-    counts: NDArray[np.float64] | None
-    index: NDArray[np.uint32] | None
-
-    def sums(self, labels: NDArray[Any], n_labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Pixels (k,) of each label, and the sum (k, C) of their colours."""
-        counts = np.bincount(labels, self.counts, n_labels)
-        columns = [
-            np.bincount(labels, column if self.counts is None else self.counts * column, n_labels)
-            for column in self.values.T
-        ]
-        return counts.astype(np.int64), np.stack(columns, axis=1)
-
-    def paint(self, table: NDArray[Any], n_threads: int) -> NDArray[Any]:
-        """Rows of ``table`` (m, ...), one for each pixel."""
-        if self.index is None:
-            return table
-        rows = np.ascontiguousarray(table).reshape(len(table), -1)
-        painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
-        return painted.view(table.dtype).reshape(-1, *table.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,8 +321,8 @@ def segment(
     _check_finite(pixels, picture.name, shape, inside)
 
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    colours = _count(pixels, unit, color_space, threads)
-    floor = _rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
+    colours = count_colours(pixels, unit, color_space, threads)
+    floor = rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
     feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
     fit = fit_mixture(
         colours.features,
@@ -443,31 +404,6 @@ def _check_finite(pixels: NDArray[Any], name: str, shape: tuple[int, ...], insid
     where = np.unravel_index(first if inside is None else np.flatnonzero(inside)[first], shape)
     place = ", ".join(str(int(coordinate)) for coordinate in where)
     raise InvalidInputError(f"{name} is NaN or infinite at ({place}): leave such pixels out with mask=")
-
-
-def _count(pixels: NDArray[Any], unit: float, color_space: ColorSpace, threads: int) -> Colours:
-    """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
-    counted = None
-    if pixels.dtype.kind == "u" and pixels.shape[1] <= 4:
-        counted = _core.count_colours(np.ascontiguousarray(pixels), threads)
-    values, counts, index = (pixels, None, None) if counted is None else counted
-    features = np.ascontiguousarray(values)
-    if color_space != "srgb":
-        from rustem.colorspaces import to_space
-
-        scaled = features / np.float32(unit) if features.dtype.kind == "u" else features
-        features = np.ascontiguousarray(to_space(scaled, color_space))
-    return Colours(values, features, None if counts is None else counts.astype(np.float64), index)
-
-
-def _rounding_noise(features: NDArray[Any], unit: float) -> float:
-    """Variance that no component falls below: that of rounding to a step, or a millionth of a float picture's own.
-
-    Other colour spaces are scaled so that a step of sRGB is about a step there.
-    """
-    if unit > 1:
-        return 1 / (12 * unit**2)
-    return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
 
 
 def _ordered(

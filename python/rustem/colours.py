@@ -1,0 +1,79 @@
+"""The colours of a picture: distinct ones with their counts where that pays, and the way back to its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rustem import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rustem.colorspaces import ColorSpace
+
+
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """The colours that take part in a fit: distinct ones with their counts, or each pixel's own.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, C)
+        Colours in the picture's type.
+    features : ndarray of shape (m, d)
+        The same as the mixture sees them: in the picture's type, or in another colour space.
+    counts : ndarray of shape (m,) or None
+        Pixels of each colour; None where every pixel stands for itself.
+    index : ndarray of shape (n,) or None
+        The colour of each pixel.
+    """
+
+    values: NDArray[Any]
+    features: NDArray[Any]
+    counts: NDArray[np.float64] | None
+    index: NDArray[np.uint32] | None
+
+    def sums(self, labels: NDArray[Any], n_labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pixels (k,) of each label, and the sum (k, C) of their colours."""
+        counts = np.bincount(labels, self.counts, n_labels)
+        columns = [
+            np.bincount(labels, column if self.counts is None else self.counts * column, n_labels)
+            for column in self.values.T
+        ]
+        return counts.astype(np.int64), np.stack(columns, axis=1)
+
+    def paint(self, table: NDArray[Any], n_threads: int) -> NDArray[Any]:
+        """Rows of ``table`` (m, ...), one for each pixel."""
+        if self.index is None:
+            return table
+        rows = np.ascontiguousarray(table).reshape(len(table), -1)
+        painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
+        return painted.view(table.dtype).reshape(-1, *table.shape[1:])
+
+
+def count_colours(pixels: NDArray[Any], unit: float, color_space: ColorSpace, threads: int) -> Colours:
+    """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
+    counted = None
+    if pixels.dtype.kind == "u" and pixels.shape[1] <= 4:
+        counted = _core.count_colours(np.ascontiguousarray(pixels), threads)
+    values, counts, index = (pixels, None, None) if counted is None else counted
+    features = np.ascontiguousarray(values)
+    if color_space != "srgb":
+        from rustem.colorspaces import to_space
+
+        scaled = features / np.float32(unit) if features.dtype.kind == "u" else features
+        features = np.ascontiguousarray(to_space(scaled, color_space))
+    return Colours(values, features, None if counts is None else counts.astype(np.float64), index)
+
+
+def rounding_noise(features: NDArray[Any], unit: float) -> float:
+    """Variance that no component falls below: that of rounding to a step, or a millionth of a float picture's own.
+
+    Other colour spaces are scaled so that a step of sRGB is about a step there.
+    """
+    if unit > 1:
+        return 1 / (12 * unit**2)
+    return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
