@@ -1,7 +1,7 @@
 //! Where EM starts: k-means++ with a few Lloyd steps, random samples, or given parameters.
 //!
 //! Greedy k-means++: Arthur & Vassilvitskii 2007 (SODA, doi:10.5555/1283383.1283494), several candidates a step, the
-//! best kept. Departures: samples have weights; beyond [`MAX_TILES`] tiles an evenly spread subset seeds the centres.
+//! best kept. Departures: samples have weights; beyond 131,072 samples an evenly spread subset seeds the centres.
 
 use std::str::FromStr;
 

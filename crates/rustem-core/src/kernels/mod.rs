@@ -1,6 +1,6 @@
 //! All that knows of SIMD: the fused E- and M-step over tiles of samples, assignment, and distances.
 //!
-//! A kernel is written once over the lanes of any CPU and any float type; [`dispatch`] instantiates it for each CPU
+//! A kernel is written once over the lanes of any CPU and any float type; `dispatch` instantiates it for each CPU
 //! level and picks the level at run time. Tiles of [`crate::samples::TILE`] samples keep everything that a tile needs
 //! in the first-level cache: its values, and one joint density per component and sample.
 
