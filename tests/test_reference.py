@@ -40,7 +40,7 @@ def test_agrees_with_scikit_learn(samples, family, n_iter):
     ours = reference.em(samples, weights, means, START[family], covariance_type=family, n_iter=n_iter, reg_covar=1e-6)
     expected = (theirs.weights_, theirs.means_, theirs.covariances_, theirs.lower_bounds_)
     for value, other in zip(ours, expected, strict=True):
-        np.testing.assert_allclose(value, other, rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(value, other, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(reference.log_densities(samples, *ours[:3], family), theirs.score_samples(samples))
 
 
