@@ -360,24 +360,29 @@ def test_the_gil_is_released(large_photograph):
 @pytest.mark.parametrize("where", ["many iterations", "one long iteration"])
 def test_ctrl_c_ends_a_fit_soon(where):
     n, k, max_iter = (20_000, 16, 10**9) if where == "many iterations" else (1_000_000, 2000, 1)
-    script = (
-        "import numpy as np, rustem, sys\n"
-        f"x = np.random.default_rng(0).random(({n}, 3), dtype=np.float32)\n"
-        f"m = x[:{k}]\n"
-        "print('go', flush=True)\n"
-        "try:\n"
-        f"    rustem.fit_mixture(x, {k}, means_init=m, weights_init=np.full({k}, 1/{k}), "
-        f"precisions_init=np.full({k}, 9.0), covariance_type='spherical', tol=0, max_iter={max_iter})\n"
-        "except KeyboardInterrupt:\n"
-        "    print('stopped', flush=True)\n"
-    )
+    # A process that was started in the background ignores Ctrl-C, unless it is told otherwise.
+    script = f"""
+import signal
+import numpy as np, rustem
+signal.signal(signal.SIGINT, signal.default_int_handler)
+x = np.random.default_rng(0).random(({n}, 3), dtype=np.float32)
+start = dict(means_init=x[:{k}], weights_init=np.full({k}, 1 / {k}), precisions_init=np.full({k}, 9.0))
+print("go", flush=True)
+try:
+    rustem.fit_mixture(x, {k}, **start, covariance_type="spherical", tol=0, max_iter={max_iter})
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
     environment = {**os.environ, "RUSTEM_NUM_THREADS": "2"}
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment) as child:
-        assert child.stdout.readline() == "go\n"
-        time.sleep(0.5)
-        assert child.poll() is None
-        child.send_signal(signal.SIGINT)
-        assert child.communicate(timeout=20)[0] == "stopped\n"
+        try:
+            assert child.stdout.readline() == "go\n"
+            time.sleep(0.5)
+            assert child.poll() is None
+            child.send_signal(signal.SIGINT)
+            assert child.communicate(timeout=10)[0] == "stopped\n"
+        finally:
+            child.kill()
 
 
 def test_thread_count_from_the_environment(monkeypatch):

@@ -1,0 +1,144 @@
+"""What the benchmark tells: a table of text, one for the README, and the kind of machine."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from peers import SCIKIT_LEARN, WHOLE
+
+from rustem import _core
+from rustem._validation import available_cpus
+
+BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
+FLOOR, COMMAND = "bare floor, file to file", "rustem segment, file to file"
+PACKAGES = ("rustem", "numpy", "pillow", "scikit-learn", "opencv-contrib-python-headless")
+
+
+def text_table(rows: list[dict]) -> str:
+    """One line for each contender at each job."""
+    columns = ("picture", "family", "who", "seconds", "× sklearn", "log-likelihood", "runs", "note")
+    cells = [columns]
+    for row in rows:
+        likelihood = f"{row['log_likelihood']:.5f}" if "log_likelihood" in row else ""
+        facts = row["picture"], row["family"], row["who"], f"{row['seconds']:.4f}", ratio(rows, row), likelihood
+        cells.append((*facts, str(len(row["all_seconds"])), row["note"]))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    align = [str.ljust] * 3 + [str.rjust] * 4 + [str.ljust]
+    lines = [
+        "  ".join(to(cell, width) for to, cell, width in zip(align, line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join(lines)
+
+
+def ratio(rows: list[dict], row: dict) -> str:
+    """How many times faster than scikit-learn at the same job; at least, where that had fewer pixels."""
+    base = find(rows, row["picture"], row["family"], SCIKIT_LEARN)
+    if base is None or "log_likelihood" not in row or row["step"] > base["step"]:
+        return ""
+    factor = base["seconds"] / row["seconds"]
+    return (">" if base["step"] > row["step"] else "") + (f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}")
+
+
+def find(rows: list[dict], picture: str, family: str, who: str) -> dict | None:
+    """The row of one contender at one job."""
+    return next((row for row in rows if (row["picture"], row["family"], row["who"]) == (picture, family, who)), None)
+
+
+def write_readme(path: Path, summary: dict) -> None:
+    """Replace what stands between the benchmark's markers."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{path}: {BEGIN} and {END} must stand in it once each")
+    head, tail = text.split(BEGIN)[0], text.split(END)[1]
+    path.write_text(f"{head}{BEGIN}\n{readme_table(summary)}{END}{tail}", encoding="utf-8")
+
+
+def readme_table(summary: dict) -> str:
+    """The classic job by family, the larger pictures, and how all this was measured."""
+    rows = summary["rows"]
+    classic = rows[0]
+    size = f"{classic['pixels']:,} pixels, {classic['distinct_colours']:,} distinct colours"
+    lines = [
+        f"One photograph ({size}), k = {summary['k']}, exactly {summary['iterations']} iterations from one common start:",
+        "seconds of the fit alone (how many times faster than scikit-learn; final mean log-likelihood, by one scorer).",
+        "",
+        *job_table(rows, classic["picture"]),
+        "",
+        *larger_table(rows, classic["picture"]),
+    ]
+    floor = find(rows, classic["picture"], "", FLOOR)
+    command = find(rows, classic["picture"], "", f"{COMMAND}, spherical")
+    if floor and command:
+        lines += [
+            f"The command line takes {command['seconds']:.3f} s from file to file (spherical),",
+            f"{command['seconds'] / floor['seconds']:.2f} times what Python needs to start, import NumPy and Pillow,",
+            "decode and encode.",
+            "",
+        ]
+    machine = summary["machine"]
+    versions = ", ".join(f"{name} {found}" for name, found in machine["versions"].items() if name != "rustem")
+    lines += [
+        "rustem's time includes counting the distinct colours; `rustem.segment()` goes from array to labels and",
+        "k-colour picture, with a start of its own. OpenCV's spherical density counts log|Σ| once instead of d times,",
+        "so that it ends elsewhere; OpenCV and Armadillo have no `reg_covar`.",
+        f"Medians of interleaved runs on {machine['cpus']} CPUs ({machine['cpu']}, {machine['simd']});",
+        f"Python {machine['python']}, {versions}. Repeat it with `RUSTEM_DATA=… make bench`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def job_table(rows: list[dict], picture: str) -> list[str]:
+    """Contenders by families."""
+    here = [row for row in rows if row["picture"] == picture and row["family"]]
+    families = list(dict.fromkeys(row["family"] for row in here))
+    lines = ["| | " + " | ".join(families) + " |", "|---" * (1 + len(families)) + "|"]
+    for who in dict.fromkeys(row["who"] for row in here):
+        found = [find(rows, picture, family, who) for family in families]
+        cells = [
+            f"{row['seconds']:.3g} ({ratio(rows, row)}×; {row['log_likelihood']:.3f})" if row else "–" for row in found
+        ]
+        lines.append(f"| {who} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def larger_table(rows: list[dict], classic: str) -> list[str]:
+    """The larger pictures with full covariances, scikit-learn beside the whole road."""
+    pictures = [name for name in dict.fromkeys(row["picture"] for row in rows) if name != classic]
+    if not pictures:
+        return []
+    lines = ["| full covariances | pixels | distinct colours | scikit-learn, fit | `rustem.segment()`, whole |"]
+    lines.append("|---" * 5 + "|")
+    for picture in pictures:
+        ours, theirs = (find(rows, picture, "full", who) for who in (WHOLE, SCIKIT_LEARN))
+        if ours is None:
+            continue
+        them = "–" if theirs is None else f"{theirs['seconds']:.3g}"
+        if theirs is not None and theirs["step"] > 1:
+            them += f" on every {theirs['step']}th pixel"
+        size = f"{ours['pixels']:,} | {ours['distinct_colours']:,}"
+        lines.append(f"| {picture} | {size} | {them} | {ours['seconds']:.3g} ({ratio(rows, ours)}×) |")
+    return [*lines, ""]
+
+
+def machine() -> dict:
+    """CPU, SIMD level and versions."""
+    cpu = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].split(":", 1)[1].strip() if models else cpu
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return {
+        "cpu": cpu,
+        "cpus": available_cpus(),
+        "simd": _core.simd_level(),
+        "python": platform.python_version(),
+        "versions": versions,
+    }
