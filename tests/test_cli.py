@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from rustem import _jobs, cli, colorspaces, images, segmentation
+from rustem import cli, colorspaces, images, segmentation
 from rustem.cli import main
+from rustem.commands import jobs
+from rustem.commands.display import hex_colours
 from rustem.exceptions import InvalidInputError
 
 
@@ -202,7 +204,7 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
 
 
 def test_defaults_and_choices_are_those_of_the_function(photo):
-    args = cli._parser().parse_args(["segment", "photo.png"])
+    args = cli._parser(["segment"]).parse_args(["segment", "photo.png"])
     defaults = {name: each.default for name, each in inspect.signature(segmentation.segment).parameters.items()}
     for option, keyword in (("init", "init_params"), ("seed", "random_state"), ("threads", "n_threads")):
         assert getattr(args, option) == defaults[keyword]
@@ -385,8 +387,8 @@ def test_a_folder_that_cannot_be_written_to(photo, capfd, monkeypatch):
 
 
 def test_formats_are_those_that_can_be_written():
-    assert tuple(images._FORMATS) == _jobs._OUTPUTS
-    for name in _jobs._LABELS:
+    assert tuple(images._FORMATS) == jobs._OUTPUTS
+    for name in jobs._LABELS:
         images.write_labels(f"labels{name}", [[0, 1]])
 
 
@@ -496,7 +498,7 @@ def test_help_holds_an_example(arguments, capfd):
     ],
 )
 def test_colours_in_hexadecimal(palette, expected):
-    assert cli._hex_colours(palette) == expected
+    assert hex_colours(palette) == expected
 
 
 # The process

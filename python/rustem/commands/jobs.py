@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # What is taken for a picture in a folder; a file that is named itself may end in anything.
 _PICTURE = re.compile(r"[^.].*\.(avif|bmp|gif|jfif|jp2|jpe?g|p[bgnp]m|png|tga|tiff?|webp)", re.IGNORECASE)
-_RESULT = re.compile(r"(.+)-k\d+(-pair|-labels)?")
+_RESULT = re.compile(r"(.+)-(k\d+|q\d+|shared\d+|regions)(-pair|-labels)?")
 
 # What results may end in: a wrong name should be refused before the fit.
 _OUTPUTS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
@@ -31,8 +31,11 @@ class Job(NamedTuple):
         return (self.output,) if self.labels is None else (self.output, self.labels)
 
 
-def plan(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
-    """Find the pictures, name their results, and refuse now what would fail after the fit."""
+def plan(args: argparse.Namespace, ending: str, labels_ending: str) -> tuple[list[Job], list[str]]:
+    """Find the pictures, name their results, and refuse now what would fail after the fit.
+
+    Where the options name no file, results are named after their picture, with ``ending`` or ``labels_ending``.
+    """
     photos, problems = _find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
     for option, target, suffixes in (("-o", args.output, _OUTPUTS), ("--labels", args.labels, _LABELS)):
@@ -42,13 +45,12 @@ def plan(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
             if Path(target).suffix.lower() not in suffixes:
                 args.fail(f"argument {option}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
 
-    ending = f"-k{args.n_components}"
     jobs = []
     inputs = {_identity(photo) for photo in photos if os.path.exists(photo)}
     claimed: dict[Path, Path] = {}
     for photo in photos:
-        output = _place(args.output, photo, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", single)
-        labels = None if args.labels is None else _place(args.labels, photo, f"{ending}-labels.png", single)
+        output = _place(args.output, photo, ending, single)
+        labels = None if args.labels is None else _place(args.labels, photo, labels_ending, single)
         job = Job(photo, output, labels)
         obstacle = _obstacle(job, inputs, claimed, force=args.force)
         if obstacle:

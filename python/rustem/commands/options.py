@@ -1,0 +1,61 @@
+"""Options that several commands have, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; to learn the width, argparse itself would import shutil at every start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns or 80
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=columns - 2)
+
+
+def add_mixture_options(add: Callable[..., object]) -> None:
+    """How a mixture is fitted; ``add`` is a group's ``add_argument``."""
+    add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
+    add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
+    add("--max-iter", type=positive, default=500, metavar="N", help="most iterations (500)")
+    add("--tol", type=tolerance, default=1e-4, metavar="T", help="stop at a smaller gain, in nats per pixel (1e-4)")
+    add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
+    add("--init", choices=("k-means++", "random_from_data"), default="k-means++", help="kind of start (k-means++)")
+    add("--seed", type=natural, default=0, metavar="N", help="seed of the random start (0)")
+    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+
+
+def add_output_options(add: Callable[..., object]) -> None:
+    """Where results go; ``add`` is a group's ``add_argument``."""
+    add("-o", "--output", metavar="FILE_OR_FOLDER", help="where to write; a folder ends in / or exists")
+    add("--force", action="store_true", help="overwrite results of earlier runs")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    return int(_number(text, int, 1, "a whole number from 1"))
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    return int(_number(text, int, 0, "a whole number from 0"))
+
+
+def tolerance(text: str) -> float:
+    """A number from 0."""
+    return _number(text, float, 0, "a number from 0")
+
+
+def _number(text: str, kind: type[int] | type[float], least: int, wanted: str) -> float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = -1
+    if not least <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value >= 2**63 else ""))
+    return value
