@@ -24,7 +24,7 @@ from rustem.colours import count_colours
 REG_COVAR = 1e-6
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A contender that is not installed, or cannot do this job."""
 
 
@@ -113,7 +113,7 @@ def opencv(job: Job) -> Callable[[], Outcome]:
     import cv2
 
     if not hasattr(cv2, "ml"):
-        raise Unavailable("its ml module is missing: install opencv-contrib-python-headless")
+        raise UnavailableError("its ml module is missing: install opencv-contrib-python-headless")
     kinds = {
         "spherical": cv2.ml.EM_COV_MAT_SPHERICAL,
         "diag": cv2.ml.EM_COV_MAT_DIAGONAL,
@@ -127,7 +127,7 @@ def opencv(job: Job) -> Callable[[], Outcome]:
     model.setClustersNumber(job.k)
     model.setCovarianceMatrixType(kinds[job.family])
     model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, job.n_iter, 0))
-    # Its iterations stop at the first fall of the likelihood it calculates, and that of this family is not the mixture's.
+    # Its iterations stop at the first fall of the likelihood that it calculates.
     wrong = (
         "counts log|Σ| once instead of d times: another optimum, not comparable" if job.family == "spherical" else ""
     )
@@ -146,7 +146,7 @@ def opencv(job: Job) -> Callable[[], Outcome]:
 
 def armadillo(job: Job) -> Callable[[], Outcome]:
     if job.family == "spherical":
-        raise Unavailable("it has no spherical family")
+        raise UnavailableError("it has no spherical family")
     program = compile_armadillo()
     folder = program.parent
     samples = job.samples
@@ -170,15 +170,20 @@ def armadillo(job: Job) -> Callable[[], Outcome]:
 def compile_armadillo() -> Path:
     include = Path(os.environ.get("ARMADILLO_INCLUDE", "/usr/include"))
     if not (include / "armadillo").exists() or shutil.which("g++") is None:
-        raise Unavailable("it needs g++ and Debian's libarmadillo-dev, or its headers in $ARMADILLO_INCLUDE and LAPACK")
+        raise UnavailableError(
+            "it needs g++ and Debian's libarmadillo-dev, or its headers in $ARMADILLO_INCLUDE and LAPACK"
+        )
     program = Path(scratch_folder().name, "armadillo_em")
     source = Path(__file__).with_name("armadillo_em.cpp")
     options = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-DARMA_DONT_USE_WRAPPER", f"-I{include}"]
     build = subprocess.run(
-        ["g++", *options, str(source), "-o", str(program), "-llapack", "-lblas"], capture_output=True, text=True
+        ["g++", *options, str(source), "-o", str(program), "-llapack", "-lblas"],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if build.returncode:
-        raise Unavailable(f"armadillo_em.cpp does not compile: {build.stderr.splitlines()[0]}")
+        raise UnavailableError(f"armadillo_em.cpp does not compile: {build.stderr.splitlines()[0]}")
     return program
 
 
@@ -229,11 +234,11 @@ def rustem_segment(job: Job) -> Callable[[], Outcome]:
     return run
 
 
-SCIKIT_LEARN, WHOLE = "scikit-learn", "rustem.segment(), whole"
+SCIKIT_LEARN, OPENCV, WHOLE = "scikit-learn", "OpenCV", "rustem.segment(), whole"
 SLOW = {
     "NumPy reference": numpy_reference,
     SCIKIT_LEARN: scikit_learn,
-    "OpenCV": opencv,
+    OPENCV: opencv,
     "Armadillo": armadillo,
 }
 FAST = {

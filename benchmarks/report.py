@@ -62,7 +62,7 @@ def readme_table(summary: dict) -> str:
     classic = rows[0]
     size = f"{classic['pixels']:,} pixels, {classic['distinct_colours']:,} distinct colours"
     lines = [
-        f"One photograph ({size}), k = {summary['k']}, exactly {summary['iterations']} iterations from one common start:",
+        f"One photograph ({size}), k = {summary['k']}, {summary['iterations']} iterations from one common start:",
         "seconds of the fit alone (how many times faster than scikit-learn; final mean log-likelihood, by one scorer).",
         "",
         *job_table(rows, classic["picture"]),
@@ -97,11 +97,17 @@ def job_table(rows: list[dict], picture: str) -> list[str]:
     lines = ["| | " + " | ".join(families) + " |", "|---" * (1 + len(families)) + "|"]
     for who in dict.fromkeys(row["who"] for row in here):
         found = [find(rows, picture, family, who) for family in families]
-        cells = [
-            f"{row['seconds']:.3g} ({ratio(rows, row)}×; {row['log_likelihood']:.3f})" if row else "–" for row in found
-        ]
-        lines.append(f"| {who} | " + " | ".join(cells) + " |")
+        lines.append(f"| {who} | " + " | ".join(job_cell(rows, row) for row in found) + " |")
     return lines
+
+
+def job_cell(rows: list[dict], row: dict | None) -> str:
+    """Seconds, and how they compare."""
+    if row is None:
+        return "–"
+    times = ratio(rows, row)
+    compared = f"{times}×" if times else f"every {row['step']}th pixel only"
+    return f"{row['seconds']:.3g} ({compared}; {row['log_likelihood']:.3f})"
 
 
 def larger_table(rows: list[dict], classic: str) -> list[str]:
