@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rustem.em import EM, restructure, save_new
+    from rustem.estimator import GaussianMixture as GaussianMixture
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
     from rustem.mixture import FitResult, Mixture, fit_mixture
     from rustem.segmentation import Segmentation, segment
 
+# Without GaussianMixture: `from rustem import *` works where scikit-learn is missing.
 __all__ = [
     "EM",
     "ConvergenceWarning",
@@ -33,6 +35,7 @@ __all__ = [
 
 _HOMES = {
     "em": ("EM", "restructure", "save_new"),
+    "estimator": ("GaussianMixture",),
     "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
     "mixture": ("FitResult", "Mixture", "fit_mixture"),
     "segmentation": ("Segmentation", "segment"),
@@ -54,4 +57,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "GaussianMixture", "__version__"]

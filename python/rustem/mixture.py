@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import os
 
     from numpy.typing import ArrayLike, NDArray
-
-FILE_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,41 +109,65 @@ class Mixture:
         drawn: NDArray[np.float64] = self.means[component] + scaled
         return drawn
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the mixture to an ``.npz`` file of plain arrays."""
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                rustem_mixture=FILE_VERSION,
-                weights=self.weights,
-                means=self.means,
-                covariances=self.covariances,
-                covariance_type=self.covariance_type,
-            )
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the mixture to an ``.npz`` file of plain arrays, under exactly the name given.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written; ``overwrite`` is False and it exists.
+        """
+        from rustem import _mixture_files
+
+        arrays = {"weights": self.weights, "means": self.means, "covariances": self.covariances}
+        _mixture_files.write(path, arrays, self.covariance_type, overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
-        """Reads what :meth:`save` wrote.
+        """Read what :meth:`save` wrote.
 
         Raises
         ------
         InvalidInputError
-            The file is no such thing, or from a newer version.
+            The file is no such thing, damaged, or from a newer version.
         """
+        from rustem import _mixture_files
+
+        arrays, covariance_type = _mixture_files.read(path)
+        return cls(**arrays, covariance_type=cast("CovarianceType", covariance_type))
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> Mixture:
+        """The parameters of a fitted ``sklearn.mixture.GaussianMixture``, or of anything with its attributes.
+
+        Read from ``weights_``, ``means_`` and ``precisions_cholesky_``, which is what scikit-learn predicts with.
+
+        Raises
+        ------
+        InvalidInputError
+            The model is not fitted, or no Gaussian mixture.
+        """
+        from rustem._scikit import covariances_of_factors
+
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                version = int(arrays["rustem_mixture"])
-                parameters = {name: arrays[name] for name in ("weights", "means", "covariances")}
-                covariance_type = str(arrays["covariance_type"])
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # whatever a broken archive makes zipfile and NumPy raise
-            raise InvalidInputError(f"{path}: this is not a mixture that rustem saved ({error})") from error
-        if version > FILE_VERSION:
-            raise InvalidInputError(f"{path}: saved by a newer rustem (format {version}): update rustem")
-        mixture = cls(**parameters, covariance_type=covariance_type)  # type: ignore[arg-type]  # checked next
-        mixture.predict(mixture.means[:1])
-        return mixture
+            factors = np.asarray(model.precisions_cholesky_, dtype=np.float64)
+            weights, means = (np.array(values, dtype=np.float64) for values in (model.weights_, model.means_))
+            covariance_type: CovarianceType = model.covariance_type
+        except AttributeError as error:
+            raise InvalidInputError(f"this {type(model).__name__} is no fitted Gaussian mixture: {error}") from error
+        return cls(weights, means, covariances_of_factors(factors, covariance_type), covariance_type)
+
+    def to_sklearn(self) -> Any:
+        """A fitted ``sklearn.mixture.GaussianMixture`` with these parameters; needs the ``sklearn`` extra."""
+        from rustem._scikit import import_sklearn, precision_factors, precisions
+
+        model = import_sklearn().GaussianMixture(self.n_components, covariance_type=self.covariance_type)
+        model.weights_, model.means_, model.covariances_ = self.weights, self.means, self.covariances
+        model.precisions_cholesky_ = precision_factors(self.covariances, self.covariance_type)
+        model.precisions_ = precisions(model.precisions_cholesky_, self.covariance_type)
+        model.n_features_in_, model.converged_, model.n_iter_ = self.n_features, True, 0
+        model.lower_bound_, model.lower_bounds_ = -np.inf, []
+        return model
 
     def _arrays(self) -> tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         return self.covariance_type, self.weights, self.means, self.covariances
@@ -277,35 +299,77 @@ def fit_mixture(
     shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
     if covariance_type not in shapes:
         raise InvalidInputError(f"covariance_type is {covariance_type!r}: choose one of {', '.join(shapes)}")
-    with progress_callback(progress, max_iter * n_init) as callback:
-        parameters, history, converged, labels, log_likelihood = _core.fit(
-            rows,
-            check_weights(sample_weight, len(rows)),
-            unit,
-            {
-                "n_components": k,
-                "covariance_type": covariance_type,
-                "init_params": init_params,
-                "weights_init": _start("weights_init", weights_init, (k,)),
-                "means_init": _start("means_init", means_init, (k, d)),
-                "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
-                "tol": tol,
-                "max_iter": max_iter,
-                "n_init": check_integer("n_init", n_init),
-                "reg_covar": check_number("reg_covar", reg_covar),
-                "covariance_floor": check_number("covariance_floor", covariance_floor),
-                "seed": check_seed(random_state),
-                "n_threads": check_threads(n_threads),
-            },
-            callback,
-        )
-    if tol > 0 and not converged:
-        change = history[-1] - history[-2] if len(history) > 1 else float("nan")
+    options: _core._FitOptions = {
+        "n_components": k,
+        "covariance_type": covariance_type,
+        "init_params": init_params,
+        "weights_init": _start("weights_init", weights_init, (k,)),
+        "means_init": _start("means_init", means_init, (k, d)),
+        "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
+        "tol": tol,
+        "max_iter": max_iter,
+        "n_init": check_integer("n_init", n_init),
+        "reg_covar": check_number("reg_covar", reg_covar),
+        "covariance_floor": check_number("covariance_floor", covariance_floor),
+        "seed": check_seed(random_state),
+        "n_threads": check_threads(n_threads),
+    }
+    fit = _run(rows, check_weights(sample_weight, len(rows)), unit, options, progress)
+    if tol > 0 and not fit.converged:
+        change = fit.history[-1] - fit.history[-2] if fit.n_iter > 1 else float("nan")
         message = f"not converged after {max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol"
         warn_caller(message, ConvergenceWarning)
-    _, weights, means, covariances = parameters
-    mixture = Mixture(weights, means, covariances, covariance_type)
-    return FitResult(mixture, np.array(history), converged, labels, log_likelihood)
+    return fit
+
+
+def _run(
+    rows: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+    unit: float,
+    options: _core._FitOptions,
+    progress: Progress,
+) -> FitResult:
+    """The core's fit; whether it converged is for the caller to tell."""
+    with progress_callback(progress, options["max_iter"] * options["n_init"]) as callback:
+        parameters, history, converged, labels, log_likelihood = _core.fit(rows, weights, unit, options, callback)
+    return FitResult(_of(parameters), np.array(history), converged, labels, log_likelihood)
+
+
+def plain_em(
+    rows: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+    start: Mixture,
+    *,
+    tol: float,
+    max_iter: int,
+    reg_covar: float,
+    progress: Progress,
+    n_threads: int,
+) -> FitResult:
+    """Textbook EM from a whole start, without warning: what :class:`rustem.GaussianMixture` runs."""
+    from rustem._scikit import inverted
+
+    options: _core._FitOptions = {
+        "n_components": start.n_components,
+        "covariance_type": start.covariance_type,
+        "init_params": "k-means++",
+        "weights_init": start.weights.tolist(),
+        "means_init": start.means.ravel().tolist(),
+        "precisions_init": inverted(start.covariances, start.covariance_type).ravel().tolist(),
+        "tol": tol,
+        "max_iter": max_iter,
+        "n_init": 1,
+        "reg_covar": reg_covar,
+        "covariance_floor": 0.0,
+        "seed": 0,
+        "n_threads": n_threads,
+    }
+    return _run(check_samples(rows), weights, 1.0, options, progress)
+
+
+def _of(parameters: _core._Mixture) -> Mixture:
+    covariance_type, weights, means, covariances = parameters
+    return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))
 
 
 def _start(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> list[float] | None:

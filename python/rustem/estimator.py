@@ -1,0 +1,361 @@
+"""`GaussianMixture`: scikit-learn's estimator on rustem's engine, with sample weights.
+
+A subclass of scikit-learn's own class, so that whoever asks ``isinstance`` gets the answer expected, and `sample`,
+`bic`, `aic` and the checks of parameters are scikit-learn's. EM, starts and predictions are ours: nothing of size
+n × k is kept.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from rustem import _scikit
+from rustem._validation import check_threads
+from rustem.exceptions import InvalidInputError
+from rustem.mixture import FitResult, Mixture, plain_em
+
+_Base: Any = _scikit.import_sklearn().GaussianMixture
+
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402  # where scikit-learn is missing, the line above says so
+from sklearn.utils import check_random_state  # noqa: E402
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+_NOT_CONVERGED = (
+    "Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, or "
+    "check for degenerate data."
+)
+
+
+class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
+    """Gaussian mixture with scikit-learn's contract: its parameters, attributes, methods, warnings and errors.
+
+    From equal starts it gives scikit-learn's answer, and with an integer ``random_state`` the starts are equal.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components, k.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Each component its own matrix; one matrix for all; a variance per feature; a single variance.
+    tol : float, default 1e-3
+        Converged when the mean log-likelihood changes by less in one iteration, in nats per sample. The default is
+        scikit-learn's and stops far from the limit; 1e-6 seldom does.
+    reg_covar : float, default 1e-6
+        Added to the diagonal of the covariances after each M-step, in the squared unit of the samples.
+    max_iter : int, default 100
+        The most iterations; 0 leaves the start as it is.
+    n_init : int, default 1
+        Runs from as many starts, and keeps that of the highest ``lower_bound_``.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
+        Where the responsibilities come from that the first parameters are calculated from.
+    weights_init, means_init, precisions_init : array-like, optional
+        The start, or a part of it; shapes as those of the attributes.
+    random_state : int, RandomState instance or None, default None
+        Source of all that is random, in :meth:`fit` and :meth:`sample`.
+    warm_start : bool, default False
+        Whether :meth:`fit` goes on from the last answer; ``n_init`` then counts for the first call only.
+    verbose : int, default 0
+        1 prints each start and every ``verbose_interval``-th iteration, 2 times and changes as well.
+    verbose_interval : int, default 10
+        Iterations between two lines.
+    n_threads : int, optional
+        Default: ``RUSTEM_NUM_THREADS``, or the CPUs that the process may use. The answer does not depend on it.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (k,)
+        Share of each component.
+    means_ : ndarray of shape (k, d)
+        Means.
+    covariances_ : ndarray
+        Covariances: (k, d, d) for "full", (d, d) for "tied", (k, d) for "diag", (k,) for "spherical".
+    precisions_ : ndarray
+        Their inverses, in the same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangles U with U Uᵀ = precision, or inverse standard deviations.
+    converged_ : bool
+        Whether the best run's last change was below ``tol``.
+    n_iter_ : int
+        Iterations of the best run.
+    lower_bound_ : float
+        Mean log-likelihood that the best run's last iteration started from.
+    lower_bounds_ : list of float
+        The same for all its iterations.
+    n_features_in_ : int
+        Number of features, d.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, where the samples came with names.
+
+    See Also
+    --------
+    rustem.fit_mixture : The same engine without scikit-learn, with a covariance floor and for integer samples.
+
+    Notes
+    -----
+    Samples of float32 are fitted in float32 with sums in float64, and give attributes of float32; all others are
+    fitted in float64. Where a component collapses in the middle of a fit with ``reg_covar=0``, scikit-learn raises an
+    error; here its variances stop at what rounding can tell from zero.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm",
+       J. R. Stat. Soc. B 39 (1977), doi:10.1111/j.2517-6161.1977.tb01600.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rustem import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = GaussianMixture(2, random_state=0).fit(X, sample_weight=[1, 1, 1, 2, 2, 2])
+    >>> model.means_[model.predict([[0, 0], [12, 3]])].round(6).tolist()
+    [[1.0, 2.0], [10.0, 2.0]]
+    >>> model.weights_.round(3).tolist() in ([0.667, 0.333], [0.333, 0.667])
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **_Base._parameter_constraints,
+        "n_threads": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            covariance_type=covariance_type,
+            tol=tol,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            n_init=n_init,
+            init_params=init_params,
+            weights_init=weights_init,
+            means_init=means_init,
+            precisions_init=precisions_init,
+            random_state=random_state,
+            warm_start=warm_start,
+            verbose=verbose,
+            verbose_interval=verbose_interval,
+        )
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples; frames of pandas and polars are taken too.
+        y : None
+            Not used; there by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each sample counts. Weight 2 is the same as the sample twice, weight 0 the same as none.
+
+        Returns
+        -------
+        GaussianMixture
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            Parameters or samples that cannot be used; components without extent where ``reg_covar`` is 0.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            The best run ended before its change fell below ``tol``.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> NDArray[np.intp]:
+        """Fit the mixture and give each sample's most probable component, exactly as ``fit(X).predict(X)``.
+
+        Parameters are those of :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Index of a component for each sample.
+        """
+        return self._labels(self._fit(X, sample_weight))
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """Most probable component (n_samples,) of each sample."""
+        return self._labels(self._validated(X))
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probability (n_samples, n_components) of each component for each sample."""
+        rows = self._validated(X)
+        return Mixture.from_sklearn(self).predict_proba(rows, n_threads=check_threads(self.n_threads))
+
+    def score_samples(self, X: Any) -> NDArray[Any]:
+        """Log-likelihood (n_samples,) of each sample, in nats."""
+        rows = self._validated(X)
+        values = Mixture.from_sklearn(self).score_samples(rows, n_threads=check_threads(self.n_threads))
+        return values.astype(rows.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Weighted mean log-likelihood of the samples, in nats per sample."""
+        values = self.score_samples(X)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, values, dtype=np.float64)
+        return float(np.average(values, weights=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = False  # the engine works on NumPy's arrays
+        return tags
+
+    def _validated(self, X: Any) -> NDArray[Any]:
+        """Samples to predict from, in the type that scikit-learn would calculate in."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False)
+        kind = np.result_type(rows.dtype if rows.dtype.kind == "f" else np.float64, self.means_.dtype)
+        return np.ascontiguousarray(rows, dtype=max(kind, np.dtype(np.float32)))
+
+    def _labels(self, rows: NDArray[Any]) -> NDArray[np.intp]:
+        return Mixture.from_sklearn(self).predict(rows, n_threads=check_threads(self.n_threads)).astype(np.intp)
+
+    def _fit(self, X: Any, sample_weight: ArrayLike | None) -> NDArray[Any]:
+        """Fit, and give the samples back as they were used."""
+        self._validate_params()
+        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
+        used, weight = self._weighted(rows, sample_weight)
+        if len(used) < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {len(used)}"
+            )
+        self._check_parameters(used, xp=np)
+        fresh = not (self.warm_start and hasattr(self, "converged_"))
+        random_state = check_random_state(self.random_state)
+        best = None
+        for run in range(self.n_init if fresh else 1):
+            self._print_verbose_msg_init_beg(run)
+            start = self._start(used, weight, random_state) if fresh else Mixture.from_sklearn(self)
+            fit = self._iterate(used, weight, start, None if fresh else self.lower_bound_)
+            if best is None or not fit.n_iter or fit.history[-1] > best.history[-1]:
+                best = fit
+        assert best is not None
+        self._keep(best, rows.dtype)
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+        return rows
+
+    def _weighted(
+        self, rows: NDArray[Any], sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """The samples that have weight, and their weights; None where each counts once."""
+        if sample_weight is None:
+            return rows, None
+        weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+        return (rows, weight) if weight.all() else (rows[weight > 0], weight[weight > 0])
+
+    def _start(self, rows: NDArray[Any], weight: Floats | None, random_state: np.random.RandomState) -> Mixture:
+        given = (self.weights_init, self.means_init, self.precisions_init)
+        weights, means, covariances = None, None, None
+        if any(part is None for part in given):
+            weights, means, covariances = _scikit.start(
+                rows, weight, self.n_components, self.covariance_type, self.reg_covar, self.init_params, random_state
+            )
+        if self.precisions_init is not None:
+            covariances = _scikit.inverted(np.asarray(self.precisions_init, dtype=np.float64), self.covariance_type)
+        weights = weights if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
+        means = means if self.means_init is None else np.asarray(self.means_init, dtype=np.float64)
+        assert weights is not None
+        assert means is not None
+        assert covariances is not None
+        _scikit.precision_factors(covariances, self.covariance_type)  # raises where there are none
+        return Mixture(weights, means, covariances, self.covariance_type)
+
+    def _iterate(self, rows: NDArray[Any], weight: Floats | None, start: Mixture, before: float | None) -> FitResult:
+        """One run; ``before`` is the bound that the first iteration is compared with, in a warm start."""
+        if self.max_iter == 0:
+            return FitResult(start, np.array([]), False, np.array([], dtype=np.uint32), -np.inf)
+        if before is not None:
+            first = self._em(rows, weight, start, 1, self._reporter(before))
+            close = abs(first.history[0] - before) < self.tol
+            if close or self.max_iter == 1:
+                self._print_verbose_msg_init_end(first.history[-1], close)
+                return replace(first, converged=close)
+        fit = self._em(rows, weight, start, self.max_iter, self._reporter(-np.inf))
+        self._print_verbose_msg_init_end(fit.history[-1], fit.converged)
+        return fit
+
+    def _em(self, rows: NDArray[Any], weight: Floats | None, start: Mixture, max_iter: int, progress: Any) -> FitResult:
+        try:
+            return plain_em(
+                rows,
+                weight,
+                start,
+                tol=self.tol,
+                max_iter=max_iter,
+                reg_covar=self.reg_covar,
+                progress=progress,
+                n_threads=check_threads(self.n_threads),
+            )
+        except InvalidInputError as error:
+            if "positive-definite" in str(error):
+                raise ValueError(_scikit.ILL_DEFINED) from error
+            raise
+
+    def _reporter(self, bound: float) -> Callable[[int, float], None] | None:
+        """Prints what scikit-learn prints after an iteration; None where it prints nothing."""
+        if not self.verbose:
+            return None
+        last = bound
+
+        def report(iteration: int, log_likelihood: float) -> None:
+            nonlocal last
+            change, last = log_likelihood - last, log_likelihood
+            self._print_verbose_msg_iter_end(iteration, change)
+
+        return report
+
+    def _keep(self, fit: FitResult, dtype: np.dtype[Any]) -> None:
+        """The best run as attributes, in the samples' type."""
+        family, mixture = self.covariance_type, fit.mixture
+        factors = _scikit.precision_factors(mixture.covariances, family)
+        self.weights_ = mixture.weights.astype(dtype)
+        self.means_ = mixture.means.astype(dtype)
+        self.covariances_ = mixture.covariances.astype(dtype)
+        self.precisions_cholesky_ = factors.astype(dtype)
+        self.precisions_ = _scikit.precisions(factors, family).astype(dtype)
+        self.converged_ = fit.converged
+        self.n_iter_ = fit.n_iter
+        self.lower_bounds_ = fit.history.tolist()
+        self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
