@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from rustem import GaussianMixture, Mixture, reference
 
@@ -24,6 +25,13 @@ INITS = ["kmeans", "k-means++", "random", "random_from_data"]
 PARAMETERS = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread_of_blas():
+    """Samples this small gain nothing from more, and busy machines lose much."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +213,9 @@ def test_pipelines_and_frames_between_the_steps(samples, container):
 
 
 def test_grid_search_over_processes(samples):
-    search = GridSearchCV(
-        GaussianMixture(random_state=0, n_threads=1), {"n_components": [1, 4], "covariance_type": FAMILIES}, n_jobs=2
-    ).fit(samples)
+    search = GridSearchCV(GaussianMixture(random_state=0, n_threads=1), {"n_components": [1, 4]}, cv=2, n_jobs=2).fit(
+        samples
+    )
     assert search.best_params_["n_components"] == 4
     assert search.score(samples) == pytest.approx(search.best_estimator_.score(samples))
 

@@ -53,6 +53,19 @@ class Colours:
         painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
         return painted.view(table.dtype).reshape(-1, *table.shape[1:])
 
+    def part(self, pixels: slice) -> tuple[Colours, NDArray[Any] | slice]:
+        """The colours of a run of pixels alone, and where they stand among all."""
+        if self.index is None:
+            return Colours(self.values[pixels], self.features[pixels], None, None), pixels
+        counts = np.bincount(self.index[pixels], minlength=len(self.values))
+        used = np.flatnonzero(counts)
+        position = np.empty(len(counts), dtype=np.uint32)
+        position[used] = np.arange(len(used), dtype=np.uint32)
+        own = Colours(
+            self.values[used], self.features[used], counts[used].astype(np.float64), position[self.index[pixels]]
+        )
+        return own, used
+
 
 def count_colours(pixels: NDArray[Any], unit: float, color_space: ColorSpace, threads: int) -> Colours:
     """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""

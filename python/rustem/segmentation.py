@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from rustem.mixture import FitResult, Mixture, fit_mixture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import PIL.Image
     from matplotlib.axes import Axes
@@ -32,6 +33,31 @@ if TYPE_CHECKING:
 
     from rustem.colorspaces import ColorSpace
     from rustem.images import Picture
+
+    Image: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike
+    Pictures: TypeAlias = (
+        list[str] | list[Path] | list[PIL.Image.Image] | list[Picture] | list[NDArray[Any]] | tuple[NDArray[Any], ...]
+    )
+
+    class Options(TypedDict, total=False):
+        """Keywords of :func:`segment`, which describes them."""
+
+        mixture: Mixture | None
+        covariance_type: CovarianceType
+        tol: float
+        max_iter: int
+        n_init: int
+        init_params: InitParams
+        weights_init: ArrayLike | None
+        means_init: ArrayLike | None
+        precisions_init: ArrayLike | None
+        reg_covar: float
+        random_state: RandomState
+        mask: Any
+        channel_axis: int | None
+        color_space: ColorSpace
+        progress: Progress
+        n_threads: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,10 +244,19 @@ class Segmentation:
             raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
 
 
+@overload
+def segment(image: Pictures, n_components: int = ..., **options: Unpack[Options]) -> list[Segmentation]: ...
+
+
+@overload
+def segment(image: Image, n_components: int = ..., **options: Unpack[Options]) -> Segmentation: ...
+
+
 def segment(
-    image: str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike,
+    image: Any,
     n_components: int = 8,
     *,
+    mixture: Mixture | None = None,
     covariance_type: CovarianceType = "full",
     tol: float = 1e-4,
     max_iter: int = 500,
@@ -232,23 +267,28 @@ def segment(
     precisions_init: ArrayLike | None = None,
     reg_covar: float = 0.0,
     random_state: RandomState = 0,
-    mask: ArrayLike | None = None,
+    mask: Any = None,
     channel_axis: int | None = -1,
     color_space: ColorSpace = "srgb",
     progress: Progress = None,
     n_threads: int | None = None,
-) -> Segmentation:
-    """Segment a picture by the colours of its pixels, with a Gaussian mixture fitted by EM.
+) -> Segmentation | list[Segmentation]:
+    """Segment a picture, or several together, by the colours of the pixels, with a Gaussian mixture fitted by EM.
 
     Parameters
     ----------
-    image : path, PIL image or array
-        An array has shape (H, W[, C]) or (D, H, W[, C]); integers other than uint8 and uint16 are taken for floats.
+    image : path, PIL image or array, or a list of them
+        A list of pictures of one type is fitted as one: all share the mixture, its labels and one palette. An array
+        has shape (H, W[, C]) or (D, H, W[, C]); integers other than uint8 and uint16 are taken for floats.
         Floats are used as they are. In files and PIL images, fully transparent pixels take no part and stay
         transparent; all channels of an array are features.
     n_components : int, default 8
         Number of components, hence of labels and colours: 2 to 8 to tell a few materials apart, 16 to 64 for a
         poster-like picture, 256 for one that hardly differs from the original.
+    mixture : Mixture, optional
+        A mixture fitted before, over colours scaled as here: nothing is fitted, its components are the labels, in its
+        order, and the palette shows its means, the same for each picture of a series. All arguments of the fit are
+        ignored then.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         "full" follows shades of one material best; "spherical" is closest to a palette by k-means.
     tol : float, default 1e-4
@@ -268,7 +308,7 @@ def segment(
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     mask : array-like of bool, shape (H, W), optional
-        Only True pixels take part and get a label.
+        Only True pixels take part and get a label. For a list of pictures, a list with a mask or None for each.
     channel_axis : int or None, default -1
         The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
     color_space : {"srgb", "linear", "lab", "oklab"}, default "srgb"
@@ -280,8 +320,8 @@ def segment(
 
     Returns
     -------
-    Segmentation
-        Labels, palette, k-colour picture, mixture, and how the fit went.
+    Segmentation, or list of Segmentation
+        Labels, palette, k-colour picture, mixture, and how the fit went; one for each picture of a list.
 
     Raises
     ------
@@ -310,6 +350,68 @@ def segment(
     ([0, 0, 0, 0, 1, 1], [[0, 0, 0], [255, 128, 0]])
     """
     threads = check_threads(n_threads)
+    several = _is_several(image)
+    parts = _prepare_all(image, mask, channel_axis) if several else [_prepare(image, mask, channel_axis)]
+    pixels = parts[0].pixels if len(parts) == 1 else np.concatenate([part.pixels for part in parts])
+    unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
+    colours = count_colours(pixels, unit, color_space, threads)
+    feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
+    if mixture is None:
+        fit = fit_mixture(
+            colours.features,
+            n_components,
+            sample_weight=colours.counts,
+            unit=feature_unit,
+            covariance_type=covariance_type,
+            tol=tol,
+            max_iter=max_iter,
+            n_init=n_init,
+            init_params=init_params,
+            weights_init=weights_init,
+            means_init=means_init,
+            precisions_init=precisions_init,
+            covariance_floor=rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar),
+            random_state=random_state,
+            progress=progress,
+            n_threads=threads,
+        )
+        fit = _ordered(fit, colours, len(pixels), feature_unit, threads)
+    else:
+        fit = _applied(mixture, colours, parts[0].picture.name, feature_unit, threads)
+        n_components = mixture.n_components
+    counts, sums = colours.sums(fit.labels, fit.mixture.n_components)
+    shown = counts if mixture is None else np.zeros_like(counts)  # a given mixture shows its means
+    palette = _palette(shown, sums, fit.mixture, pixels.dtype, unit, color_space)
+    labels = fit.labels.astype(np.int16 if len(palette) <= np.iinfo(np.int16).max else np.int32)
+    result = Segmentation(
+        labels=np.empty(0),
+        palette=palette,
+        counts=counts,
+        mixture=fit.mixture,
+        history=fit.history,
+        log_likelihood=fit.log_likelihood,
+        converged=fit.converged,
+        n_requested=n_components,
+        _picture=parts[0].picture,
+        _colours=colours,
+        _colour_labels=labels,
+        _inside=None,
+        _unit=unit,
+        _n_threads=threads,
+    )
+    return _split(result, parts) if several else _of_part(result, parts[0])
+
+
+class _Part(NamedTuple):
+    """One picture, and the pixels (n, C) of it that take part."""
+
+    picture: Picture
+    shape: tuple[int, ...]
+    inside: NDArray[np.bool_] | None
+    pixels: NDArray[Any]
+
+
+def _prepare(image: Any, mask: ArrayLike | None, channel_axis: int | None) -> _Part:
     picture = _as_picture(image, channel_axis)
     shape = picture.pixels.shape if picture.pixels.ndim == 2 or channel_axis is None else picture.pixels.shape[:-1]
     inside = _inside(picture, shape, mask)
@@ -319,50 +421,63 @@ def segment(
     if inside is not None:
         pixels = pixels[inside.ravel()]
     _check_finite(pixels, picture.name, shape, inside)
+    return _Part(picture, shape, inside, pixels)
 
-    unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    colours = count_colours(pixels, unit, color_space, threads)
-    floor = rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
-    feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
-    fit = fit_mixture(
-        colours.features,
-        n_components,
-        sample_weight=colours.counts,
-        unit=feature_unit,
-        covariance_type=covariance_type,
-        tol=tol,
-        max_iter=max_iter,
-        n_init=n_init,
-        init_params=init_params,
-        weights_init=weights_init,
-        means_init=means_init,
-        precisions_init=precisions_init,
-        covariance_floor=floor,
-        random_state=random_state,
-        progress=progress,
-        n_threads=threads,
+
+def _is_several(image: Any) -> bool:
+    """Whether this is a list of pictures; nested lists of numbers are an array."""
+    if not isinstance(image, list | tuple) or not image:
+        return False
+    first = image[0]
+    if isinstance(first, np.ndarray):
+        return first.ndim > 1
+    return isinstance(first, str | os.PathLike) or hasattr(first, "getbands") or hasattr(first, "pixels")
+
+
+def _prepare_all(images: Sequence[Any], masks: Any, channel_axis: int | None) -> list[_Part]:
+    """All pictures of a list, which must be of one kind."""
+    masks = [None] * len(images) if masks is None else masks
+    if not isinstance(masks, list | tuple) or len(masks) != len(images):
+        raise InvalidInputError(f"for {len(images)} pictures, give mask as a list of {len(images)} masks or None")
+    parts = [_prepare(image, mask, channel_axis) for image, mask in zip(images, masks, strict=True)]
+    kinds = [f"{part.pixels.shape[1]} channels of {part.pixels.dtype}" for part in parts]
+    for part, kind in zip(parts, kinds, strict=True):
+        if kind != kinds[0]:
+            first = parts[0].picture.name
+            raise InvalidInputError(f"{part.picture.name} has {kind}, but {first} has {kinds[0]}: convert one of them")
+    return parts
+
+
+def _of_part(result: Segmentation, part: _Part) -> Segmentation:
+    """The result, laid out as the picture is."""
+    painted = result._colours.paint(result._colour_labels, result._n_threads)
+    return replace(
+        result,
+        labels=_lay_out(painted, part.shape, part.inside, -1),
+        _picture=part.picture,
+        _inside=part.inside,
     )
-    mixture, labels = _ordered(fit, colours, len(pixels), feature_unit, threads)
-    counts, sums = colours.sums(labels, mixture.n_components)
-    palette = _palette(counts, sums, mixture, pixels.dtype, unit, color_space)
-    label_type = np.int16 if mixture.n_components <= np.iinfo(np.int16).max else np.int32
-    labels = labels.astype(label_type)
-    return Segmentation(
-        labels=_lay_out(colours.paint(labels, threads), shape, inside, -1),
-        palette=palette,
-        counts=counts,
-        mixture=mixture,
-        history=fit.history,
-        log_likelihood=fit.log_likelihood,
-        converged=fit.converged,
-        n_requested=n_components,
-        _picture=picture,
-        _colours=colours,
-        _colour_labels=labels,
-        _inside=inside,
-        _unit=unit,
-        _n_threads=threads,
-    )
+
+
+def _split(result: Segmentation, parts: list[_Part]) -> list[Segmentation]:
+    """The results of the single pictures: one mixture and palette, but counts and likelihoods of their own."""
+    feature_unit = result._unit if result._colours.features.dtype.kind == "u" else 1.0
+    results, begin = [], 0
+    for part in parts:
+        end = begin + len(part.pixels)
+        colours, used = result._colours.part(slice(begin, end))
+        labels = result._colour_labels[used]
+        score = result.mixture.score(colours.features, colours.counts, unit=feature_unit, n_threads=result._n_threads)
+        own = replace(
+            result,
+            counts=colours.sums(labels, result.n_components)[0],
+            log_likelihood=score,
+            _colours=colours,
+            _colour_labels=labels,
+        )
+        results.append(_of_part(own, part))
+        begin = end
+    return results
 
 
 def _as_picture(image: Any, channel_axis: int | None) -> Picture:
@@ -406,11 +521,9 @@ def _check_finite(pixels: NDArray[Any], name: str, shape: tuple[int, ...], insid
     raise InvalidInputError(f"{name} is NaN or infinite at ({place}): leave such pixels out with mask=")
 
 
-def _ordered(
-    fit: FitResult, colours: Colours, n_pixels: int, unit: float, threads: int
-) -> tuple[Mixture, NDArray[np.uint32]]:
-    """Components by weight, the largest first, without those of less than one pixel; and the labels for that."""
-    mixture, labels = fit.mixture, fit.labels
+def _ordered(fit: FitResult, colours: Colours, n_pixels: int, unit: float, threads: int) -> FitResult:
+    """The fit with components by weight, the largest first, without those of less than one pixel."""
+    mixture = fit.mixture
     order = np.argsort(-mixture.weights, kind="stable")
     kept = order[mixture.weights[order] * n_pixels >= 1]
     chosen = replace(
@@ -420,10 +533,22 @@ def _ordered(
         covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
     )
     if len(kept) < len(order):
-        return chosen, chosen.predict(colours.features, unit=unit, n_threads=threads)
+        return replace(fit, mixture=chosen, labels=chosen.predict(colours.features, unit=unit, n_threads=threads))
     rank = np.empty(len(order), dtype=np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
-    return chosen, rank[labels]
+    return replace(fit, mixture=chosen, labels=rank[fit.labels])
+
+
+def _applied(mixture: Mixture, colours: Colours, name: str, unit: float, threads: int) -> FitResult:
+    """What a fit would give that found ``mixture`` without an iteration."""
+    if not isinstance(mixture, Mixture):
+        raise InvalidInputError(f"mixture is of type {type(mixture).__name__}: give a rustem.Mixture")
+    if colours.features.shape[1] != mixture.n_features:
+        found = colours.features.shape[1]
+        raise InvalidInputError(f"{name} has {found} channels, but the mixture is over {mixture.n_features}")
+    labels = mixture.predict(colours.features, unit=unit, n_threads=threads)
+    score = mixture.score(colours.features, colours.counts, unit=unit, n_threads=threads)
+    return FitResult(mixture, np.array([]), True, labels, score)
 
 
 def _palette(
