@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rustem.estimator import GaussianMixture as GaussianMixture
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
     from rustem.mixture import FitResult, Mixture, fit_mixture
+    from rustem.region_tree import Regions, regions
     from rustem.segmentation import Segmentation, segment
 
 # Without GaussianMixture: `from rustem import *` works where scikit-learn is missing.
@@ -25,9 +26,11 @@ __all__ = [
     "ImageError",
     "InvalidInputError",
     "Mixture",
+    "Regions",
     "RustemError",
     "Segmentation",
     "fit_mixture",
+    "regions",
     "restructure",
     "save_new",
     "segment",
@@ -38,6 +41,7 @@ _HOMES = {
     "estimator": ("GaussianMixture",),
     "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
     "mixture": ("FitResult", "Mixture", "fit_mixture"),
+    "region_tree": ("Regions", "regions"),
     "segmentation": ("Segmentation", "segment"),
 }
 

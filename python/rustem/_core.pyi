@@ -12,6 +12,7 @@ __all__ = [
     "label",
     "log_densities",
     "paint",
+    "regions",
     "responsibilities",
     "simd_level",
 ]
@@ -53,3 +54,18 @@ def log_densities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threa
 def simd_level() -> str: ...
 def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
 def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None = None) -> bytes: ...
+
+class _RegionOptions(TypedDict):
+    n_components: int
+    seed: int
+    max_pixels: int
+    range: tuple[float, float]
+    n_threads: int
+    weights: list[float] | None
+
+def regions(
+    pixels: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    options: _RegionOptions,
+    progress: Callable[[str], object] | None,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]: ...

@@ -8,10 +8,17 @@
 
 pub mod colours;
 pub mod covariance;
+pub mod edges;
 pub mod em;
 pub mod error;
+pub mod features;
+mod filters;
 pub mod initialise;
 pub mod kernels;
+pub mod merging;
 pub mod mixture;
 pub mod parallel;
+pub mod regions;
 pub mod samples;
+mod spectral;
+pub mod superpixels;

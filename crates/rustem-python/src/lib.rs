@@ -7,6 +7,7 @@
 
 mod convert;
 mod png16;
+mod regions;
 
 use std::ops::ControlFlow;
 
@@ -250,6 +251,8 @@ fn simd_level() -> String {
 mod _core {
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
+    #[pymodule_export]
+    use super::regions::regions;
     #[pymodule_export]
     use super::{count_colours, fit, label, log_densities, paint, responsibilities, simd_level};
 }

@@ -1,0 +1,368 @@
+//! From superpixels to a tree of regions: always the two neighbours that cost least are merged.
+//!
+//! Greedy merging by a cost of texture, colour, border and size, as in Ren & Shakhnarovich (2013, NIPS, "Image
+//! segmentation by cascaded region agglomeration"), on statistics that are sums, so that merging adds them. The costs
+//! never learnt anything but their weights; see `docs/regions.md`.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::edges::{ColourEdges, DIRECTIONS, Edges, SoftTexture};
+use crate::error::{Error, Result};
+use crate::features::Colours;
+use crate::parallel::{Checkpoint, Threads};
+use crate::spectral::{Similarities, eigenvectors};
+use crate::superpixels::OUTSIDE;
+
+/// Weights of the terms of the cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights {
+    /// Half χ² distance between the regions' mean responsibilities.
+    pub texture: f64,
+    /// Texture edges along the border, fine and coarse.
+    pub edges: [f64; 2],
+    /// Difference of mean colours, 1 − exp(−|Δ| / 40).
+    pub colour: f64,
+    /// Colour gradient along the border, 1 − exp(−g / 4).
+    pub gradient: f64,
+    /// Distance of the spectral coordinates.
+    pub spectral: f64,
+    /// Power of the smaller region's size.
+    pub size: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { texture: 0.565, edges: [0.5, 0.5], colour: 0.257, gradient: 1.099, spectral: 0.0133, size: 0.2 }
+    }
+}
+
+impl From<[f64; 7]> for Weights {
+    /// In the order of the fields.
+    fn from([texture, fine, coarse, colour, gradient, spectral, size]: [f64; 7]) -> Self {
+        Self { texture, edges: [fine, coarse], colour, gradient, spectral, size }
+    }
+}
+
+/// The weights for the graph whose eigenvectors make the spectral term.
+const GRAPH_WEIGHTS: Weights =
+    Weights { texture: 0.5, edges: [0.5, 0.5], colour: 0.2, gradient: 0.5, spectral: 0.0, size: 0.0 };
+/// Eigenvectors in the spectral term; the cost at which similarity falls to 1/e.
+const N_EIGENVECTORS: usize = 16;
+const SIMILARITY_COST: f64 = 0.2;
+const COLOUR_SCALE: f64 = 40.0;
+const GRADIENT_SCALE: f64 = 4.0;
+/// Superpixels that one thread sums at a time.
+const PER_BLOCK: usize = 32;
+/// Share of the picture at which the size factor is one, and the largest multiple of it that counts.
+const SIZE_UNIT: f64 = 1.0 / 309.0;
+const SIZE_CAP: f64 = 30.0;
+
+/// A tree of merges. Nodes 0..`n_leaves` are superpixels, each merge makes the next node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeTree {
+    /// Number of superpixels.
+    pub n_leaves: usize,
+    /// The two nodes that each merge joins.
+    pub merges: Vec<[u32; 2]>,
+    /// Cost of each merge; infinite where the two do not touch.
+    pub costs: Vec<f64>,
+}
+
+/// The cost at which the default cut stops merging.
+const DEFAULT_COST: f64 = 2.9;
+
+impl MergeTree {
+    /// Level of each merge, never falling, from 0 to 1 for what does not touch; the default cut is at ½.
+    #[must_use]
+    pub fn levels(&self) -> Vec<f64> {
+        let mut highest = 0.0_f64;
+        let level = |cost: &f64| {
+            highest = highest.max(*cost);
+            if highest.is_finite() { highest / (highest + DEFAULT_COST) } else { 1.0 }
+        };
+        self.costs.iter().map(level).collect()
+    }
+}
+
+/// Statistics of a region, all sums over its pixels.
+#[derive(Debug, Clone)]
+struct Region {
+    size: f64,
+    colour: [f64; 3],
+    texture: Vec<f64>,
+    spectral: Vec<f64>,
+    /// Its neighbours, and the borders with them.
+    borders: BTreeMap<u32, Border>,
+}
+
+/// Sums along the border of two regions.
+#[derive(Debug, Clone, Copy, Default)]
+struct Border {
+    length: f64,
+    edges: [f64; 2],
+    gradient: f64,
+}
+
+impl Border {
+    fn add(&mut self, other: &Self) {
+        self.length += other.length;
+        self.gradient += other.gradient;
+        self.edges.iter_mut().zip(other.edges).for_each(|(sum, value)| *sum += value);
+    }
+}
+
+/// What the tree is made from.
+pub struct Evidence<'a> {
+    /// Superpixels (height, width) and their number.
+    pub labels: &'a [u32],
+    /// Number of superpixels.
+    pub n: usize,
+    /// Colours of the pixels.
+    pub colours: &'a Colours,
+    /// Responsibilities of the pixels.
+    pub texture: &'a SoftTexture,
+    /// Texture edges.
+    pub edges: &'a [Edges; 2],
+    /// Colour edges.
+    pub colour_edges: &'a ColourEdges,
+}
+
+/// Merges superpixels until one region is left.
+///
+/// # Errors
+/// An interruption.
+pub fn merge_tree(evidence: &Evidence, weights: &Weights, threads: &Threads) -> Result<MergeTree> {
+    let mut regions = region_sums(evidence, threads)?;
+    add_borders(evidence, &mut regions);
+    if weights.spectral > 0.0 {
+        add_spectral(&mut regions);
+    }
+    // One block on the calling thread: each merge depends on the ones before.
+    let trees = threads.map(1, |_, checkpoint| Merger::new(&regions, *weights).run(checkpoint))?;
+    trees.into_iter().next().ok_or(Error::Interrupted)
+}
+
+/// Sizes and sums of colours and responsibilities.
+fn region_sums(evidence: &Evidence, threads: &Threads) -> Result<Vec<Region>> {
+    let Evidence { labels, n, colours, texture, .. } = evidence;
+    // Pixels by superpixel, so that each superpixel is summed by one thread in one order.
+    let mut ends = vec![0_usize; n + 1];
+    for label in labels.iter().filter(|label| **label != OUTSIDE) {
+        ends[*label as usize + 1] += 1;
+    }
+    for label in 0..*n {
+        ends[label + 1] += ends[label];
+    }
+    let starts = ends.clone();
+    let mut pixels = vec![0_u32; ends[*n]];
+    for (pixel, label) in labels.iter().enumerate().filter(|(_, label)| **label != OUTSIDE) {
+        pixels[ends[*label as usize]] = pixel as u32;
+        ends[*label as usize] += 1;
+    }
+    let blocks = threads.map(n.div_ceil(PER_BLOCK), |block, checkpoint| {
+        checkpoint.pass()?;
+        let labels = block * PER_BLOCK..(*n).min((block + 1) * PER_BLOCK);
+        Ok(labels.map(|label| Region::of(&pixels[starts[label]..starts[label + 1]], colours, texture)).collect())
+    })?;
+    Ok(blocks.into_iter().flat_map(|block: Vec<Region>| block).collect())
+}
+
+/// Lengths of borders, and mean strengths along them, read in the direction of each border's mean normal.
+fn add_borders(evidence: &Evidence, regions: &mut [Region]) {
+    let Evidence { labels, colours, edges, colour_edges, .. } = evidence;
+    let width = colours.width;
+    let mut pairs: Vec<(u32, u32, u32, bool)> = Vec::new();
+    for (pixel, label) in labels.iter().enumerate().filter(|(_, label)| **label != OUTSIDE) {
+        for (step, down) in [(1, false), (width, true)] {
+            let on_the_picture = if down { pixel + width < labels.len() } else { (pixel + 1) % width > 0 };
+            if on_the_picture && labels[pixel + step] != *label && labels[pixel + step] != OUTSIDE {
+                pairs.push((*label, labels[pixel + step], pixel as u32, down));
+            }
+        }
+    }
+    let mut normals: BTreeMap<(u32, u32), [f32; 2]> = BTreeMap::new();
+    for (a, b, _, down) in &pairs {
+        let normal = normals.entry((*a.min(b), *a.max(b))).or_default();
+        normal[usize::from(*down)] += if a < b { 1.0 } else { -1.0 };
+    }
+    let direction = |[x, y]: &[f32; 2]| {
+        let turn = y.atan2(*x) / std::f32::consts::PI * DIRECTIONS as f32;
+        turn.round().rem_euclid(DIRECTIONS as f32) as usize
+    };
+    let mut borders: BTreeMap<(u32, u32), (usize, Border)> =
+        normals.iter().map(|(pair, normal)| (*pair, (direction(normal), Border::default()))).collect();
+    for (a, b, pixel, down) in pairs {
+        if let Some((direction, border)) = borders.get_mut(&(a.min(b), a.max(b))) {
+            let (y, x) = (pixel as usize / width, pixel as usize % width);
+            let (y2, x2) = if down { (y + 1, x) } else { (y, x + 1) };
+            let both = |strength: &dyn Fn(usize, usize) -> f32| 0.5 * f64::from(strength(y, x) + strength(y2, x2));
+            border.add(&Border {
+                length: 1.0,
+                edges: [0, 1].map(|scale: usize| both(&|y, x| edges[scale].at(y, x, *direction))),
+                gradient: both(&|y, x| colour_edges.at(y, x, *direction)),
+            });
+        }
+    }
+    for ((a, b), (_, border)) in borders {
+        regions[a as usize].borders.insert(b, border);
+        regions[b as usize].borders.insert(a, border);
+    }
+}
+
+/// Spectral coordinates, times the region's size as all its sums are.
+fn add_spectral(regions: &mut [Region]) {
+    let total: f64 = regions.iter().map(|region| region.size).sum();
+    let rows = regions
+        .iter()
+        .map(|region| {
+            let similar = |(to, border): (&u32, &Border)| {
+                let cost = region.cost(&regions[*to as usize], border, &GRAPH_WEIGHTS, total);
+                (*to, (-cost / SIMILARITY_COST).exp())
+            };
+            region.borders.iter().map(similar).collect()
+        })
+        .collect();
+    for (value, entries) in eigenvectors(&Similarities { rows }, N_EIGENVECTORS) {
+        let square: f64 = entries.iter().zip(&*regions).map(|(entry, region)| entry * entry * region.size).sum();
+        let scale = 0.1 / ((square / total).max(1e-300) * (value.max(0.0) + 1e-3)).sqrt();
+        for (region, entry) in regions.iter_mut().zip(entries) {
+            region.spectral.push(scale * entry * region.size);
+        }
+    }
+}
+
+impl Region {
+    fn of(pixels: &[u32], colours: &Colours, texture: &SoftTexture) -> Self {
+        let mut colour = [0.0; 3];
+        let mut sums = vec![0.0; texture.stride];
+        for pixel in pixels {
+            let pixel = *pixel as usize;
+            colour.iter_mut().zip(&colours.values[pixel * 3..]).for_each(|(sum, value)| *sum += f64::from(*value));
+            let values = &texture.values[pixel * texture.stride..][..texture.stride];
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        sums.truncate(texture.n_components);
+        Self { size: pixels.len() as f64, colour, texture: sums, spectral: Vec::new(), borders: BTreeMap::new() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |sums: &mut [f64], values: &[f64]| sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
+        self.size += other.size;
+        add(&mut self.colour, &other.colour);
+        add(&mut self.texture, &other.texture);
+        add(&mut self.spectral, &other.spectral);
+    }
+
+    /// What merging with a neighbour costs, in a picture of `total` pixels.
+    fn cost(&self, other: &Self, border: &Border, weights: &Weights, total: f64) -> f64 {
+        let (n, m) = (self.size, other.size);
+        let means =
+            |a: &[f64], b: &[f64]| -> Vec<(f64, f64)> { a.iter().zip(b).map(|(a, b)| (a / n, b / m)).collect() };
+        let chi2: f64 = means(&self.texture, &other.texture)
+            .iter()
+            .filter(|(a, b)| a + b > 1e-12)
+            .map(|(a, b)| (a - b) * (a - b) / (a + b))
+            .sum();
+        let colour: f64 = means(&self.colour, &other.colour).iter().map(|(a, b)| (a - b) * (a - b)).sum();
+        let spectral: f64 = means(&self.spectral, &other.spectral).iter().map(|(a, b)| (a - b).abs()).sum();
+        let along = |sum: f64| sum / border.length;
+        let cost = weights.texture * 0.5 * chi2
+            + weights.edges[0] * along(border.edges[0])
+            + weights.edges[1] * along(border.edges[1])
+            + weights.colour * (1.0 - (-colour.sqrt() / COLOUR_SCALE).exp())
+            + weights.gradient * (1.0 - (-along(border.gradient) / GRADIENT_SCALE).exp())
+            + weights.spectral * spectral;
+        cost * (n.min(m) / (total * SIZE_UNIT)).min(SIZE_CAP).powf(weights.size)
+    }
+}
+
+/// A cost with the pair it belongs to; equal costs in the order of the pairs.
+#[derive(PartialEq)]
+struct Candidate(f64, u32, u32);
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0).then((self.1, self.2).cmp(&(other.1, other.2)))
+    }
+}
+
+/// The regions that are left, and the queue of what to merge next. A merged region is a new one, so that an entry of
+/// the queue holds as long as both its regions live.
+struct Merger {
+    regions: Vec<Option<Region>>,
+    n_leaves: usize,
+    total: f64,
+    weights: Weights,
+    queue: BinaryHeap<Reverse<Candidate>>,
+}
+
+impl Merger {
+    fn new(regions: &[Region], weights: Weights) -> Self {
+        let total = regions.iter().map(|region| region.size).sum();
+        let candidates = regions.iter().enumerate().flat_map(|(a, region)| {
+            region.borders.range(a as u32 + 1..).map(move |(b, border)| {
+                Reverse(Candidate(region.cost(&regions[*b as usize], border, &weights, total), a as u32, *b))
+            })
+        });
+        let queue = candidates.collect();
+        Self { regions: regions.iter().cloned().map(Some).collect(), n_leaves: regions.len(), total, weights, queue }
+    }
+
+    fn run(mut self, checkpoint: &Checkpoint) -> Result<MergeTree> {
+        let mut tree = MergeTree { n_leaves: self.n_leaves, merges: Vec::new(), costs: Vec::new() };
+        while let Some(Reverse(Candidate(cost, a, b))) = self.queue.pop() {
+            let alive = [a, b].iter().all(|node| self.regions[*node as usize].is_some());
+            if alive {
+                checkpoint.pass()?;
+                self.merge(a, b);
+                tree.merges.push([a, b]);
+                tree.costs.push(cost);
+            }
+        }
+        // What does not touch, joined in the order of the nodes.
+        let roots: Vec<u32> =
+            (0..self.regions.len()).filter(|node| self.regions[*node].is_some()).map(|n| n as u32).collect();
+        let mut joined = roots.first().copied().unwrap_or_default();
+        for root in roots.iter().skip(1) {
+            tree.merges.push([joined, *root]);
+            tree.costs.push(f64::INFINITY);
+            joined = (self.n_leaves + tree.merges.len() - 1) as u32;
+        }
+        Ok(tree)
+    }
+
+    fn merge(&mut self, a: u32, b: u32) {
+        let (Some(mut merged), Some(mut other)) = (self.regions[a as usize].take(), self.regions[b as usize].take())
+        else {
+            return;
+        };
+        let node = self.regions.len() as u32;
+        merged.add(&other);
+        if other.borders.len() > merged.borders.len() {
+            std::mem::swap(&mut merged.borders, &mut other.borders);
+        }
+        for (neighbour, border) in &other.borders {
+            merged.borders.entry(*neighbour).or_default().add(border);
+        }
+        merged.borders.retain(|neighbour, _| *neighbour != a && *neighbour != b);
+        for (neighbour, border) in &merged.borders {
+            if let Some(beside) = &mut self.regions[*neighbour as usize] {
+                beside.borders.remove(&a);
+                beside.borders.remove(&b);
+                beside.borders.insert(node, *border);
+                let cost = merged.cost(beside, border, &self.weights, self.total);
+                self.queue.push(Reverse(Candidate(cost, *neighbour, node)));
+            }
+        }
+        self.regions.push(Some(merged));
+    }
+}

@@ -1,0 +1,96 @@
+//! Regions: a picture in, its superpixels and their merges out.
+
+use std::ops::ControlFlow;
+
+use numpy::{
+    Element as NumpyElement, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+use rustem_core::features::Picture;
+use rustem_core::merging::Weights;
+use rustem_core::parallel::Threads;
+use rustem_core::regions::{Config, hierarchy};
+use rustem_core::samples::Element;
+
+use crate::convert::{interrupted, raise};
+
+/// A C-contiguous (height, width, channels) array of any type that the core takes.
+#[derive(FromPyObject)]
+pub(crate) enum Pixels<'py> {
+    U8(PyReadonlyArray3<'py, u8>),
+    U16(PyReadonlyArray3<'py, u16>),
+    F32(PyReadonlyArray3<'py, f32>),
+    F64(PyReadonlyArray3<'py, f64>),
+}
+
+/// What [`regions`] is asked for, by name.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options {
+    n_components: usize,
+    seed: u64,
+    max_pixels: usize,
+    range: (f64, f64),
+    n_threads: usize,
+    /// Of the terms of the merging cost, for whoever wants to tune them.
+    weights: Option<[f64; 7]>,
+}
+
+type HierarchyArrays<'py> = (Bound<'py, PyArray2<u32>>, Bound<'py, PyArray2<u32>>, Bound<'py, PyArray1<f64>>);
+
+/// Superpixels (height, width), their merges (n − 1, 2) and the level (n − 1,) of each merge.
+///
+/// `progress` is called with the name of each stage as it begins.
+#[pyfunction]
+pub(crate) fn regions<'py>(
+    py: Python<'py>,
+    pixels: Pixels<'py>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    options: Options,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<HierarchyArrays<'py>> {
+    let (mask, progress) = (mask.as_ref(), progress.as_ref());
+    match &pixels {
+        Pixels::U8(pixels) => regions_of(py, pixels, mask, &options, progress),
+        Pixels::U16(pixels) => regions_of(py, pixels, mask, &options, progress),
+        Pixels::F32(pixels) => regions_of(py, pixels, mask, &options, progress),
+        Pixels::F64(pixels) => regions_of(py, pixels, mask, &options, progress),
+    }
+}
+
+fn regions_of<'py, E: Element + NumpyElement>(
+    py: Python<'py>,
+    pixels: &PyReadonlyArray3<'py, E>,
+    mask: Option<&PyReadonlyArray2<'py, bool>>,
+    options: &Options,
+    progress: Option<&Py<PyAny>>,
+) -> PyResult<HierarchyArrays<'py>> {
+    let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
+    let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
+    let picture = Picture { values: pixels.as_slice()?, height, width, channels, range: options.range, inside };
+    let mut failure: Option<PyErr> = None;
+    let mut stages = |name: &'static str| match progress.map(|call| Python::attach(|py| call.call1(py, (name,)))) {
+        Some(Err(error)) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let weights = options.weights.map_or_else(Weights::default, Weights::from);
+    let config =
+        Config { n_components: options.n_components, seed: options.seed, max_pixels: options.max_pixels, weights };
+    let outcome =
+        py.detach(|| hierarchy(&picture, &config, &Threads::new(options.n_threads, &interrupted), &mut stages));
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let found = outcome.map_err(|error| raise(py, error))?;
+    let levels = found.tree.levels();
+    let n_merges = found.tree.merges.len();
+    Ok((
+        found.labels.into_pyarray(py).reshape([height, width])?,
+        found.tree.merges.into_flattened().into_pyarray(py).reshape([n_merges, 2])?,
+        levels.into_pyarray(py),
+    ))
+}
