@@ -15,6 +15,8 @@ const TILES_PER_RUN: usize = 32;
 /// The most blocks that a pass is cut into, and the most memory that their sums may take together.
 const MAX_BLOCKS: usize = 64;
 const MAX_SUMS: usize = 4 << 20;
+/// The least work that is worth a block of its own, in products: about 50 µs, several times what it takes to wake a thread.
+const LEAST_WORK: usize = 3 << 20;
 
 /// When to stop, and what keeps covariances away from zero.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +78,9 @@ fn expect<T: Real>(samples: &Samples<T>, densities: &Densities<T>, threads: &Thr
     let (k, d) = (densities.n_components, densities.n_features);
     let zero = Moments::zero(densities.form, k, d);
     let sums = zero.mass.len() + zero.first.len() + zero.second.len();
-    let n_blocks = (MAX_SUMS / sums).clamp(4, MAX_BLOCKS);
-    let runs = samples.n_tiles().div_ceil(TILES_PER_RUN);
-    let block_tiles = runs.div_ceil(n_blocks) * TILES_PER_RUN;
+    let work = samples.n_tiles() * TILE * (sums + 8 * k);
+    let n_blocks = (work / LEAST_WORK).clamp(1, (MAX_SUMS / sums).clamp(4, MAX_BLOCKS));
+    let block_tiles = samples.n_tiles().div_ceil(n_blocks);
     let blocks = threads.map(samples.n_tiles().div_ceil(block_tiles), |block, checkpoint| {
         let mut moments = zero.clone();
         let end = samples.n_tiles().min((block + 1) * block_tiles);
@@ -131,7 +133,7 @@ pub fn label<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads
         labels.iter_mut().zip(&posterior.best).for_each(|(label, best)| *label = best.to_f64() as u32);
         weights.iter().zip(&posterior.log_density).map(|(w, l)| w.to_f64() * l.to_f64()).sum()
     })?;
-    Ok((labels, samples.mean_log_density(sums * std::f64::consts::LN_2)))
+    Ok((samples.in_callers_order(labels, 1), samples.mean_log_density(sums * std::f64::consts::LN_2)))
 }
 
 /// The responsibilities (n, k) of the components for each sample, row by row.
@@ -150,7 +152,7 @@ pub fn responsibilities<T: Real>(samples: &Samples<T>, mixture: &Mixture, thread
         }
         0.0
     })?;
-    Ok(rows)
+    Ok(samples.in_callers_order(rows, k))
 }
 
 /// The log-density (nats) of each sample.
@@ -166,7 +168,7 @@ pub fn log_densities<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: 
         }
         0.0
     })?;
-    Ok(values)
+    Ok(samples.in_callers_order(values, 1))
 }
 
 /// Runs the E-step tile by tile; `write` turns each tile's posterior into `each` outputs per sample, and a number.

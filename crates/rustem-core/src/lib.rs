@@ -19,6 +19,7 @@ pub mod merging;
 pub mod mixture;
 pub mod parallel;
 pub mod regions;
+pub mod restarts;
 pub mod samples;
 mod spectral;
 pub mod superpixels;

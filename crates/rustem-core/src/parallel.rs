@@ -4,7 +4,7 @@
 //! block's result is merged in the order of the blocks.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -20,8 +20,9 @@ const MAX_THREADS: usize = 256;
 ///
 /// A pool lives as long as its computation: nothing survives a `fork`, and an idle program owns no threads.
 pub struct Threads<'a> {
-    /// The helpers of the calling thread.
-    pool: Option<ThreadPool>,
+    count: usize,
+    /// The helpers of the calling thread, started when there is work for them.
+    pool: OnceLock<Option<ThreadPool>>,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     polled: Mutex<Instant>,
 }
@@ -31,10 +32,23 @@ impl<'a> Threads<'a> {
     /// `interrupted` is asked from the calling thread about every 50 ms.
     #[must_use]
     pub fn new(count: usize, interrupted: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        let pool = (count > 1)
-            .then(|| ThreadPoolBuilder::new().num_threads(count.min(MAX_THREADS) - 1).build().ok())
-            .flatten();
-        Self { pool, interrupted, polled: Mutex::new(Instant::now()) }
+        Self {
+            count: count.clamp(1, MAX_THREADS),
+            pool: OnceLock::new(),
+            interrupted,
+            polled: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Threads that work at the same time, unless the machine refuses them.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn pool(&self) -> Option<&ThreadPool> {
+        let start = || ThreadPoolBuilder::new().num_threads(self.count - 1).build().ok();
+        if self.count > 1 { self.pool.get_or_init(start).as_ref() } else { None }
     }
 
     /// The calling thread alone, never interrupted.
@@ -69,14 +83,14 @@ impl<'a> Threads<'a> {
                 done.lock().unwrap_or_else(PoisonError::into_inner).push((block, result));
             }
         };
-        match &self.pool {
-            Some(pool) if n_blocks > 1 => pool.in_place_scope(|scope| {
+        match if n_blocks > 1 { self.pool() } else { None } {
+            Some(pool) => pool.in_place_scope(|scope| {
                 for _ in 0..pool.current_num_threads().min(n_blocks - 1) {
                     scope.spawn(|_| run(None));
                 }
                 run(Some(self));
             }),
-            _ => run(Some(self)),
+            None => run(Some(self)),
         }
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_unstable_by_key(|(block, _)| *block);

@@ -5,6 +5,12 @@ use crate::kernels::Real;
 
 /// Samples in one tile: a multiple of every vector width, so that no loop has a tail.
 pub const TILE: usize = 128;
+/// Sorting pays up to this number of features; boxes of more are hardly ever compact.
+pub(crate) const MAX_SORTED_FEATURES: usize = 4;
+/// Fewer tiles than this are not compact enough to sort them.
+const MIN_SORTED_TILES: usize = 8;
+/// With fewer components than this the passes saved do not pay for the sorting.
+const MIN_SORTED_COMPONENTS: usize = 8;
 
 /// A number as it lies in the caller's array.
 pub trait Element: Copy + Send + Sync {
@@ -36,6 +42,10 @@ pub struct Samples<T> {
     total_weight: f64,
     /// Weighted mean of each feature, in the caller's unit.
     pub(crate) centre: Vec<f64>,
+    /// The caller's number of each sample; empty where the order is the caller's.
+    order: Vec<u32>,
+    /// Of sorted samples: middle and half widths of each tile's box, (tiles, 2, features).
+    boxes: Vec<T>,
     /// Root of the weighted variance averaged over the features, in the caller's unit; 1 where all samples are equal.
     pub(crate) scale: f64,
 }
@@ -46,41 +56,61 @@ impl<T: Real> Samples<T> {
     /// # Errors
     /// No samples or no weight; lengths that do not fit; NaN, infinite or too large values; negative weights.
     pub fn new<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>, unit: f64) -> Result<Self> {
-        if n_features == 0 || rows.is_empty() {
-            return Err(Error::Empty);
-        }
-        let n_samples = rows.len() / n_features;
-        let whole = n_samples * n_features;
-        if rows.len() != whole {
-            return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
-        }
-        let total_weight = check_weights(weights, n_samples)?;
-        let (centre, scale) = centre_and_scale(rows, n_features, weights, total_weight)?;
+        let (total_weight, centre, scale) = check(rows, n_features, weights)?;
+        Ok(Self::lay_out(rows, n_features, weights, total_weight, (centre, scale, unit), Vec::new()))
+    }
 
+    /// Like [`Self::new`], for a fit of many passes with `n_components`: sorted into compact tiles where that pays, so
+    /// that passes can leave out the components that are far from a tile. Results come back in the caller's order.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_fit<E: Element>(
+        rows: &[E],
+        n_features: usize,
+        weights: Option<&[f64]>,
+        unit: f64,
+        n_components: usize,
+    ) -> Result<Self> {
+        let (total_weight, centre, scale) = check(rows, n_features, weights)?;
+        let n_samples = rows.len() / n_features;
+        let pays = n_features <= MAX_SORTED_FEATURES
+            && n_components >= MIN_SORTED_COMPONENTS
+            && (MIN_SORTED_TILES * TILE..=u32::MAX as usize).contains(&n_samples);
+        let order = if pays { morton_order(rows, n_features) } else { Vec::new() };
+        Ok(Self::lay_out(rows, n_features, weights, total_weight, (centre, scale, unit), order))
+    }
+
+    fn lay_out<E: Element>(
+        rows: &[E],
+        n_features: usize,
+        weights: Option<&[f64]>,
+        total_weight: f64,
+        (centre, scale, unit): (Vec<f64>, f64, f64),
+        order: Vec<u32>,
+    ) -> Self {
+        let n_samples = rows.len() / n_features;
         let n_tiles = n_samples.div_ceil(TILE);
+        let row_of = |sample: usize| order.get(sample).map_or(sample, |row| *row as usize);
         let mut values = vec![T::default(); n_tiles * TILE * n_features];
-        for (tile, rows) in values.chunks_exact_mut(TILE * n_features).zip(rows.chunks(TILE * n_features)) {
-            for (lane, row) in rows.chunks_exact(n_features).enumerate() {
-                for (feature, value) in row.iter().enumerate() {
+        let mut tile_weights = vec![T::default(); n_tiles * TILE];
+        for (index, tile) in values.chunks_exact_mut(TILE * n_features).enumerate() {
+            for lane in 0..TILE {
+                let sample = index * TILE + lane;
+                // Where the last tile is short, its last sample is repeated without weight.
+                let row = row_of(sample.min(n_samples - 1));
+                for (feature, value) in rows[row * n_features..(row + 1) * n_features].iter().enumerate() {
                     tile[feature * TILE + lane] = T::from_f64((value.to_f64() - centre[feature]) / scale);
+                }
+                if sample < n_samples {
+                    tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row]));
                 }
             }
         }
-        let mut tile_weights = vec![T::default(); n_tiles * TILE];
-        match weights {
-            Some(weights) => tile_weights.iter_mut().zip(weights).for_each(|(to, from)| *to = T::from_f64(*from)),
-            None => tile_weights[..n_samples].fill(T::ONE),
-        }
+        let boxes = if order.is_empty() { Vec::new() } else { boxes(&values, n_features) };
         let centre = centre.iter().map(|value| value / unit).collect();
-        Ok(Self {
-            len: n_samples,
-            n_features,
-            values,
-            weights: tile_weights,
-            total_weight,
-            centre,
-            scale: scale / unit,
-        })
+        let (len, weights, scale) = (n_samples, tile_weights, scale / unit);
+        Self { len, n_features, values, weights, total_weight, centre, order, boxes, scale }
     }
 
     /// Number of samples.
@@ -117,11 +147,97 @@ impl<T: Real> Samples<T> {
         (&self.values[tile * size..(tile + 1) * size], &self.weights[tile * TILE..(tile + 1) * TILE])
     }
 
+    /// Middle and half widths of the box around one tile, where samples are sorted.
+    pub(crate) fn tile_box(&self, tile: usize) -> Option<(&[T], &[T])> {
+        let d = self.n_features;
+        self.boxes.get(tile * 2 * d..(tile + 1) * 2 * d).map(|corners| corners.split_at(d))
+    }
+
+    /// Brings `rows` (n, each), one for each sample, into the caller's order.
+    pub(crate) fn in_callers_order<R: Copy + Default>(&self, rows: Vec<R>, each: usize) -> Vec<R> {
+        if self.order.is_empty() {
+            return rows;
+        }
+        let mut sorted = vec![R::default(); rows.len()];
+        for (row, to) in rows.chunks_exact(each).zip(&self.order) {
+            sorted[*to as usize * each..(*to as usize + 1) * each].copy_from_slice(row);
+        }
+        sorted
+    }
+
     /// One sample's standardised values.
     pub(crate) fn sample(&self, index: usize) -> impl Iterator<Item = T> {
         let (values, _) = self.tile(index / TILE);
         values[index % TILE..].iter().step_by(TILE).copied()
     }
+}
+
+/// Checks everything that comes from outside; returns the total weight, the centre and the scale.
+fn check<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>) -> Result<(f64, Vec<f64>, f64)> {
+    if n_features == 0 || rows.is_empty() {
+        return Err(Error::Empty);
+    }
+    let n_samples = rows.len() / n_features;
+    let whole = n_samples * n_features;
+    if rows.len() != whole {
+        return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
+    }
+    let total_weight = check_weights(weights, n_samples)?;
+    let (centre, scale) = centre_and_scale(rows, n_features, weights, total_weight)?;
+    Ok((total_weight, centre, scale))
+}
+
+/// Row numbers along a Morton curve (Morton 1966): bits of the features interleaved, so that neighbours on the curve
+/// are neighbours in all features. Equal keys stay in the caller's order.
+fn morton_order<E: Element>(rows: &[E], d: usize) -> Vec<u32> {
+    let mut ranges = vec![(f64::MAX, f64::MIN); d];
+    for row in rows.chunks_exact(d) {
+        for (value, (low, high)) in row.iter().zip(&mut ranges) {
+            *low = low.min(value.to_f64());
+            *high = high.max(value.to_f64());
+        }
+    }
+    let widest = ranges.iter().map(|(low, high)| high - low).fold(f64::MIN_POSITIVE, f64::max);
+    let bits = 32 / d as u32;
+    let steps = f64::from(((1u64 << bits) - 1) as u32) / widest;
+    let key = |row: &[E]| {
+        let mut key = 0u64;
+        for (feature, (value, (low, _))) in row.iter().zip(&ranges).enumerate() {
+            key |= spread_bits(((value.to_f64() - low) * steps) as u32, bits, d) << feature;
+        }
+        key
+    };
+    let mut keys: Vec<u64> =
+        rows.chunks_exact(d).enumerate().map(|(index, row)| key(row) << 32 | index as u64).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| key as u32).collect()
+}
+
+/// The lowest `bits` of `value`, each `stride` places above the one before.
+fn spread_bits(value: u32, bits: u32, stride: usize) -> u64 {
+    (0..bits as usize).fold(0, |spread, bit| spread | u64::from(value >> bit & 1) << (bit * stride))
+}
+
+/// Middle and half widths of the box around each tile.
+fn boxes<T: Real>(values: &[T], d: usize) -> Vec<T> {
+    let mut boxes = Vec::with_capacity(values.len() / TILE * 2);
+    for tile in values.chunks_exact(TILE * d) {
+        let corners = tile.chunks_exact(TILE).map(|feature| {
+            let fold = |values: &[T]| {
+                values
+                    .iter()
+                    .map(|value| value.to_f64())
+                    .fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
+            };
+            fold(feature)
+        });
+        boxes.extend(corners.clone().map(|(low, high)| T::from_f64(0.5 * (low + high))));
+        // A little wider, so that rounding leaves no sample outside.
+        boxes.extend(corners.map(|(low, high)| {
+            T::from_f64(0.5 * (high - low) * 1.001 + (low.abs() + high.abs()) * T::EPSILON.to_f64())
+        }));
+    }
+    boxes
 }
 
 fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
@@ -187,6 +303,31 @@ mod tests {
         for (value, expected) in back.iter().zip([0.0, 1.0, 0.2]) {
             assert!((value - expected).abs() < 1e-7);
         }
+    }
+
+    #[test]
+    fn sorted_samples_are_the_same_samples_in_compact_tiles() {
+        let n = 40 * TILE + 5;
+        let rows: Vec<u8> = (0..n * 3).map(|i| ((i / 3 * [7, 13, 29][i % 3]) % 251) as u8).collect();
+        let weights: Vec<f64> = (0..n).map(|i| (i % 5) as f64).collect();
+        let plain = Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        let sorted = Samples::<f32>::for_fit(&rows, 3, Some(&weights), 255.0, 32).expect("valid");
+        let values = |samples: &Samples<f32>| (0..n).flat_map(|i| samples.sample(i)).collect::<Vec<f32>>();
+        assert_eq!(sorted.in_callers_order(values(&sorted), 3), values(&plain));
+        assert_eq!(sorted.in_callers_order(sorted.weights[..n].to_vec(), 1), plain.weights[..n]);
+        assert!(plain.tile_box(0).is_none());
+        let mut volume = 0.0;
+        for tile in 0..sorted.n_tiles() {
+            let (middle, half) = sorted.tile_box(tile).expect("sorted");
+            for lane in 0..TILE {
+                for (feature, value) in sorted.sample(tile * TILE + lane).enumerate() {
+                    assert!((value - middle[feature]).abs() <= half[feature]);
+                }
+            }
+            volume += half.iter().map(|half| f64::from(2.0 * half)).product::<f64>();
+        }
+        // Uniform colours: 40 tiles of the volume of one box around all would be 40 times this.
+        assert!(volume < 2.5 * 12f64.powf(1.5), "{volume}");
     }
 
     #[test]

@@ -17,10 +17,11 @@ use numpy::{
 use pyo3::prelude::*;
 use rustem_core::colours::{self, Channel};
 use rustem_core::em::{self, Config};
-use rustem_core::initialise::{Start, initialise};
+use rustem_core::initialise::Start;
 use rustem_core::kernels::Real;
 use rustem_core::mixture::{Mixture, Regularization};
 use rustem_core::parallel::Threads;
+use rustem_core::restarts::{Labelled, fit_best};
 use rustem_core::samples::{Element, Samples};
 
 use convert::{MixtureArrays, Rows, interrupted, raise, with_rows};
@@ -130,7 +131,7 @@ fn fit_of<'py, E: Element, T: Real>(
     };
     let outcome = py.detach(|| {
         let threads = Threads::new(options.n_threads, &interrupted);
-        let samples = Samples::<T>::new(rows, d, weights, unit)?;
+        let samples = Samples::<T>::for_fit(rows, d, weights, unit, options.n_components)?;
         best_fit(&samples, options, &threads, &mut report)
     });
     if let Some(error) = failure {
@@ -146,11 +147,11 @@ fn best_fit<T: Real>(
     options: &FitOptions,
     threads: &Threads,
     progress: em::Progress,
-) -> rustem_core::error::Result<(em::Fit, Vec<u32>, f64)> {
+) -> rustem_core::error::Result<Labelled> {
     let (family, d) = (options.covariance_type.parse()?, samples.n_features());
     let regularization = Regularization { floor: options.covariance_floor, added: options.reg_covar };
     let config = Config { tol: options.tol, max_iter: options.max_iter, regularization };
-    let mut start = Start {
+    let start = Start {
         method: options.init_params.parse()?,
         weights: options.weights_init.clone(),
         means: options.means_init.clone(),
@@ -161,21 +162,7 @@ fn best_fit<T: Real>(
             .transpose()?,
         seed: options.seed,
     };
-    let mut one_run = |start: &Start| {
-        let first = initialise(samples, options.n_components, family, start, regularization, threads)?;
-        let fit = em::fit(samples, first, config, threads, progress)?;
-        let (labels, log_likelihood) = em::label(samples, &fit.mixture, threads)?;
-        Ok((fit, labels, log_likelihood))
-    };
-    let mut best = one_run(&start)?;
-    for restart in 1..options.n_init as u64 {
-        start.seed = options.seed.wrapping_add(restart.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let other = one_run(&start)?;
-        if other.2 > best.2 {
-            best = other;
-        }
-    }
-    Ok(best)
+    fit_best(samples, options.n_components, family, &start, config, options.n_init, threads, progress)
 }
 
 /// The most probable component (n,) of each of the (n, d) `samples`, and their mean log-likelihood.

@@ -1,46 +1,96 @@
 //! The one place that knows CPU levels: each function here picks the level at run time and calls its kernel.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
-use super::lanes::{Lanes, Real, load, splat, store};
-use super::small::{Diag, Full, Spherical};
+use super::bounds;
+use super::lanes::{Lanes, Real};
+use super::small::{Diag, Family, Full, Spherical};
 use super::{Densities, Form, Moments, distances, small, softmax, wide};
 use crate::samples::{Samples, TILE};
+
+/// Instantiates a kernel for AVX-512, AVX2 with FMA, SSE2, NEON or none of them, and calls the one for `level`.
+///
+/// SSE4.2 is left out: it would gain little, and each level costs as much compilation as the others.
+#[cfg(target_arch = "x86_64")]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {
+        match $level {
+            Level::Avx512($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            ),
+            Level::Avx2($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            ),
+            level => match level.as_sse2() {
+                Some($simd) => $simd.vectorize(
+                    #[inline(always)]
+                    || $call,
+                ),
+                None => unreachable!("every x86-64 has SSE2"),
+            },
+        }
+    };
+}
+#[cfg(not(target_arch = "x86_64"))]
+use fearless_simd::dispatch;
+
+/// The best level of this CPU; or the lower one that the environment variable `RUSTEM_SIMD_LEVEL` names (`avx2`, `sse2`), to
+/// measure it or to get the same bits as another machine.
+fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let best = Level::new();
+        let asked = std::env::var("RUSTEM_SIMD_LEVEL").unwrap_or_default();
+        #[cfg(target_arch = "x86_64")]
+        let lower = match asked.as_str() {
+            "avx2" => best.as_avx2().map(Level::Avx2),
+            "sse2" => best.as_sse2().map(Level::Sse2),
+            _ => None,
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let lower = None;
+        lower.unwrap_or(best)
+    })
+}
 
 /// The name of the CPU level that the kernels run at, for reports.
 #[must_use]
 pub fn simd_level() -> String {
-    let name = format!("{:?}", Level::new());
+    let name = format!("{:?}", level());
     name.split('(').next().unwrap_or_default().to_lowercase()
 }
 
-/// Calls a kernel of `small` for the form and the number of features at hand, or else the one of `wide`.
+/// Calls a function of this file for the form and the number of features at hand, or else what stands for it.
 macro_rules! by_shape {
-    ($densities:expr, $kernel:ident, $simd:expr, ($($argument:expr),*), $scratch:expr) => {
+    ($densities:expr, $function:ident($($argument:expr),*), $otherwise:expr) => {
         match ($densities.form, $densities.n_features) {
-            (Form::Full, 1) => small::$kernel::<_, T, Full, 1>($simd, $densities, $($argument),*),
-            (Form::Full, 2) => small::$kernel::<_, T, Full, 2>($simd, $densities, $($argument),*),
-            (Form::Full, 3) => small::$kernel::<_, T, Full, 3>($simd, $densities, $($argument),*),
-            (Form::Full, 4) => small::$kernel::<_, T, Full, 4>($simd, $densities, $($argument),*),
-            (Form::Diag, 1) => small::$kernel::<_, T, Diag, 1>($simd, $densities, $($argument),*),
-            (Form::Diag, 2) => small::$kernel::<_, T, Diag, 2>($simd, $densities, $($argument),*),
-            (Form::Diag, 3) => small::$kernel::<_, T, Diag, 3>($simd, $densities, $($argument),*),
-            (Form::Diag, 4) => small::$kernel::<_, T, Diag, 4>($simd, $densities, $($argument),*),
-            (Form::Spherical, 1) => small::$kernel::<_, T, Spherical, 1>($simd, $densities, $($argument),*),
-            (Form::Spherical, 2) => small::$kernel::<_, T, Spherical, 2>($simd, $densities, $($argument),*),
-            (Form::Spherical, 3) => small::$kernel::<_, T, Spherical, 3>($simd, $densities, $($argument),*),
-            (Form::Spherical, 4) => small::$kernel::<_, T, Spherical, 4>($simd, $densities, $($argument),*),
-            _ => wide::$kernel($simd, $densities, $($argument),*, $scratch),
+            // One feature has one factor, whatever the form.
+            (_, 1) => $function::<T, Spherical, 1>($($argument),*),
+            (Form::Full, 2) => $function::<T, Full, 2>($($argument),*),
+            (Form::Full, 3) => $function::<T, Full, 3>($($argument),*),
+            (Form::Full, 4) => $function::<T, Full, 4>($($argument),*),
+            (Form::Diag, 2) => $function::<T, Diag, 2>($($argument),*),
+            (Form::Diag, 3) => $function::<T, Diag, 3>($($argument),*),
+            (Form::Diag, 4) => $function::<T, Diag, 4>($($argument),*),
+            (Form::Spherical, 2) => $function::<T, Spherical, 2>($($argument),*),
+            (Form::Spherical, 3) => $function::<T, Spherical, 3>($($argument),*),
+            (Form::Spherical, 4) => $function::<T, Spherical, 4>($($argument),*),
+            _ => $otherwise,
         }
     };
 }
 
 /// What one tile's E-step gives, reused from tile to tile.
 pub(crate) struct Posterior<T> {
-    /// Densities relative to the largest of their sample, (k, TILE).
+    /// The components that count in this tile.
+    components: Vec<u32>,
+    /// Their densities relative to one number for each sample, a row of TILE each.
     pub(crate) joint: Vec<T>,
     /// Times this, they are responsibilities.
     pub(crate) inverse: [T; TILE],
@@ -54,21 +104,26 @@ pub(crate) struct Posterior<T> {
 impl<T: Real> Posterior<T> {
     pub(crate) fn new(densities: &Densities<T>) -> Self {
         Self {
+            components: (0..densities.n_components as u32).collect(),
             joint: vec![T::default(); densities.n_components * TILE],
             inverse: [T::default(); TILE],
             log_density: [T::default(); TILE],
             best: [T::default(); TILE],
-            scratch: vec![T::default(); if densities.n_features > 4 { densities.n_features * TILE } else { 0 }],
+            scratch: vec![T::default(); (densities.n_features * TILE).max(densities.n_components + TILE)],
         }
+    }
+
+    fn all_components(&mut self, densities: &Densities<T>) {
+        self.components.clear();
+        self.components.extend(0..densities.n_components as u32);
     }
 }
 
-/// The E-step of one tile, labels among it.
+/// The E-step of one tile, all components and labels among it.
 pub(crate) fn posterior_tile<T: Real>(densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {
-    dispatch!(Level::new(), simd => {
-        expect_tile(simd, densities, values, posterior);
-        softmax::argmax_tile(simd, &posterior.joint, &mut posterior.best);
-    });
+    let level = level();
+    expect_tile(level, densities, values, posterior);
+    dispatch!(level, simd => softmax::argmax_tile(simd, &posterior.joint, &mut posterior.best));
 }
 
 /// E- and M-step in one pass over a run of tiles, added to `moments`.
@@ -78,12 +133,12 @@ pub(crate) fn fused_tiles<T: Real>(
     densities: &Densities<T>,
     moments: &mut Moments,
 ) {
-    dispatch!(Level::new(), simd => fused(simd, samples, tiles, densities, moments));
+    fused_at(level(), samples, tiles, densities, moments);
 }
 
 /// See [`distances::nearest_tile`].
 pub(crate) fn nearest_tile<T: Real>(values: &[T], centres: &[T], nearest: &mut [T; TILE], distance: &mut [T; TILE]) {
-    dispatch!(Level::new(), simd => distances::nearest_tile(simd, values, centres, nearest, distance));
+    dispatch!(level(), simd => distances::nearest_tile(simd, values, centres, nearest, distance));
 }
 
 /// See [`distances::potentials_tile`].
@@ -94,55 +149,114 @@ pub(crate) fn potentials_tile<T: Real>(
     candidates: &[T],
     potentials: &mut [f64],
 ) {
-    dispatch!(Level::new(), simd => distances::potentials_tile(simd, values, weights, distance, candidates, potentials));
+    dispatch!(level(), simd => distances::potentials_tile(simd, values, weights, distance, candidates, potentials));
 }
 
 /// See [`distances::lower_tile`].
 pub(crate) fn lower_tile<T: Real>(values: &[T], weights: &[T], centre: &[T], distance: &mut [T]) -> f64 {
-    dispatch!(Level::new(), simd => distances::lower_tile(simd, values, weights, centre, distance))
+    dispatch!(level(), simd => distances::lower_tile(simd, values, weights, centre, distance))
 }
 
-#[inline(always)]
-fn expect_tile<S: Simd, T: Real>(simd: S, densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {
+fn expect_tile<T: Real>(level: Level, densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {
+    if by_shape!(densities, expect_small(level, densities, values, posterior), false) {
+        return;
+    }
+    posterior.all_components(densities);
     let Posterior { joint, inverse, log_density, scratch, .. } = posterior;
-    by_shape!(densities, joint_tile, simd, (values, joint), scratch);
-    softmax::softmax_tile(simd, joint, inverse, log_density);
+    dispatch!(level, simd => {
+        wide::joint_tile(simd, densities, values, joint, scratch);
+        softmax::softmax_tile(simd, densities.offset, joint, inverse, log_density);
+    });
 }
 
-#[inline(always)]
-fn fused<S: Simd, T: Real>(
-    simd: S,
+fn expect_small<T: Real, F: Family, const D: usize>(
+    level: Level,
+    densities: &Densities<T>,
+    values: &[T],
+    posterior: &mut Posterior<T>,
+) -> bool {
+    let Posterior { components, joint, inverse, log_density, .. } = posterior;
+    dispatch!(level, simd => {
+        small::expect_tile::<_, T, F, D>(simd, densities, values, components, joint, inverse, log_density)
+    })
+}
+
+fn moments_small<T: Real, F: Family, const D: usize>(
+    level: Level,
+    densities: &Densities<T>,
+    values: &[T],
+    posterior: &Posterior<T>,
+    sums: &mut [T],
+) {
+    let Posterior { components, joint, inverse, .. } = posterior;
+    dispatch!(level, simd => {
+        small::moments_tile::<_, T, F, D>(simd, densities, values, components, joint, inverse, sums);
+    });
+}
+
+fn moments_wide<T: Real>(
+    level: Level,
+    densities: &Densities<T>,
+    values: &[T],
+    posterior: &mut Posterior<T>,
+    sums: &mut [T],
+) {
+    let Posterior { joint, inverse, scratch, .. } = posterior;
+    dispatch!(level, simd => wide::moments_tile(simd, densities, values, inverse, joint, sums, scratch));
+}
+
+/// Multiplies `inverse` by the samples' weights; returns Σ w log₂ p(x).
+fn weigh<T: Real>(weights: &[T], inverse: &mut [T; TILE], log_density: &[T; TILE]) -> f64 {
+    let mut sums = [0.0; 8];
+    let pairs = weights.as_chunks::<8>().0.iter().zip(log_density.as_chunks::<8>().0);
+    for (weights, logs) in pairs {
+        for lane in 0..8 {
+            sums[lane] += weights[lane].to_f64() * logs[lane].to_f64();
+        }
+    }
+    inverse.iter_mut().zip(weights).for_each(|(inverse, weight)| *inverse = *inverse * *weight);
+    sums.iter().sum()
+}
+
+fn fused_at<T: Real>(
+    level: Level,
     samples: &Samples<T>,
     tiles: Range<usize>,
     densities: &Densities<T>,
     moments: &mut Moments,
 ) {
-    let (d, len) = (densities.n_features, Lanes::<S, T>::LEN);
-    let wide = d > 4;
+    let d = densities.n_features;
     let statistics = 1 + d + densities.form.second_len(d);
-    let width = if wide { 1 } else { len };
+    let width = if d > 4 { 1 } else { dispatch!(level, simd => lanes_of::<_, T>(simd)) };
     let mut sums = vec![T::default(); densities.n_components * statistics * width];
     let mut posterior = Posterior::new(densities);
     for tile in tiles {
         let (values, weights) = samples.tile(tile);
-        expect_tile(simd, densities, values, &mut posterior);
-        let Posterior { joint, inverse, log_density, scratch, .. } = &mut posterior;
-        let mut log_likelihood = splat(simd, T::default());
-        for lane in (0..TILE).step_by(len) {
-            let weight = load(simd, weights, lane);
-            log_likelihood = weight.mul_add(load(simd, log_density, lane), log_likelihood);
-            store::<S, T>(weight * load(simd, inverse, lane), inverse, lane);
+        if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(tile)) {
+            let Posterior { components, scratch, .. } = &mut posterior;
+            dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, scratch, components));
         }
-        moments.log_likelihood += log_likelihood.reduce_sum().to_f64() * std::f64::consts::LN_2;
-        by_shape!(densities, moments_tile, simd, (values, inverse, joint, &mut sums), scratch);
+        expect_tile(level, densities, values, &mut posterior);
+        let sum = weigh(weights, &mut posterior.inverse, &posterior.log_density);
+        moments.log_likelihood += sum * std::f64::consts::LN_2;
+        by_shape!(
+            densities,
+            moments_small(level, densities, values, &posterior, &mut sums),
+            moments_wide(level, densities, values, &mut posterior, &mut sums)
+        );
     }
     for (component, sums) in sums.chunks_exact(statistics * width).enumerate() {
         let (mass, first, second) = moments.of(component);
         let targets = std::iter::once(mass).chain(first).chain(second);
         for (target, sums) in targets.zip(sums.chunks_exact(width)) {
-            *target += if wide { sums[0] } else { load(simd, sums, 0).reduce_sum() }.to_f64();
+            *target += sums.iter().map(|value| value.to_f64()).sum::<f64>();
         }
     }
+}
+
+#[inline(always)]
+fn lanes_of<S: Simd, T: Real>(_: S) -> usize {
+    Lanes::<S, T>::LEN
 }
 
 #[cfg(test)]
@@ -205,7 +319,8 @@ mod tests {
                 .collect();
             let largest = log_joint.iter().copied().fold(f64::MIN, f64::max);
             let sum: f64 = log_joint.iter().map(|value| (value - largest).exp()).sum();
-            moments.log_likelihood += weight * (largest + sum.ln());
+            let offset = densities.offset.to_f64() * std::f64::consts::LN_2;
+            moments.log_likelihood += weight * (largest + sum.ln() - offset);
             for (j, log_joint) in log_joint.iter().enumerate() {
                 let responsibility = (log_joint - largest).exp() / sum;
                 moments.add(form, j, weight * responsibility, &difference(j).into_iter());
@@ -224,7 +339,7 @@ mod tests {
             let expected = textbook(&samples, &densities);
             for level in levels() {
                 let mut found = Moments::zero(densities.form, 7, d);
-                dispatch!(level, simd => fused(simd, &samples, 0..samples.n_tiles(), &densities, &mut found));
+                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut found);
                 let pairs =
                     [(&expected.mass, &found.mass), (&expected.first, &found.first), (&expected.second, &found.second)];
                 for (expected, found) in pairs {
@@ -253,6 +368,31 @@ mod tests {
     }
 
     #[test]
+    fn components_left_out_are_not_missed() {
+        let n = 60 * TILE + 3;
+        let samples = Samples::<f32>::for_fit(&scattered(n, 3), 3, None, 1.0, 40).expect("valid samples");
+        for family in [CovarianceType::Full, CovarianceType::Diag, CovarianceType::Spherical] {
+            let mut narrow = mixture(family, 40, 3);
+            narrow.covariances.iter_mut().for_each(|value| *value *= 0.03);
+            let mut densities = narrow.densities::<f32>().expect("valid mixture");
+            for level in levels() {
+                let [mut sparse, mut dense] = [(); 2].map(|()| Moments::zero(densities.form, 40, 3));
+                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut sparse);
+                let bounds = densities.bounds.take();
+                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut dense);
+                densities.bounds = bounds;
+                assert_ne!(sparse, dense, "nothing was left out");
+                let error = (sparse.log_likelihood - dense.log_likelihood).abs() / samples.total_weight();
+                assert!(error < 1e-6, "{family:?} {level:?}: log-likelihood off by {error:e}");
+                for (sparse, dense) in [(&sparse.mass, &dense.mass), (&sparse.second, &dense.second)] {
+                    let scale = dense.iter().fold(0.0, |scale: f64, value| scale.max(value.abs()));
+                    assert!(sparse.iter().zip(dense).all(|(a, b)| (a - b).abs() < 1e-6 * scale));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn far_samples_and_dead_components_give_finite_numbers() {
         let samples = Samples::<f32>::new(&[0.0, 1e-4, 1.0, 5e4], 1, None, 1.0).expect("valid samples");
         let mut dead = mixture(CovarianceType::Spherical, 3, 1);
@@ -261,7 +401,7 @@ mod tests {
         let densities = dead.densities::<f32>().expect("valid mixture");
         for level in levels() {
             let mut moments = Moments::zero(densities.form, 3, 1);
-            dispatch!(level, simd => fused(simd, &samples, 0..1, &densities, &mut moments));
+            fused_at(level, &samples, 0..1, &densities, &mut moments);
             let numbers = moments.mass.iter().chain(&moments.first).chain(&moments.second);
             assert!(numbers.chain([&moments.log_likelihood]).all(|value| value.is_finite()), "{moments:?}");
         }

@@ -17,20 +17,29 @@ pub trait Real: SimdFloatElement + Send + Sync + 'static {
     const ATANH: &'static [Self];
     /// 1.5 · 2^(mantissa bits): adding it rounds to an integer, which then stands in the lowest bits.
     const ROUNDER: Self;
-    /// 2^(mantissa bits), as a value and as bits: turns a small unsigned integer into a float.
-    const INTEGER: Self;
+    /// The bits of 2^(mantissa bits): turn a small unsigned integer into a float that much larger.
     #[doc(hidden)]
     const INTEGER_BITS: Self::Bits;
     #[doc(hidden)]
-    const SQRT_HALF_BITS: Self::Bits;
+    const LOG_BIAS_BITS: Self::Bits;
+    #[doc(hidden)]
+    const BIAS_BITS: Self::Bits;
+    /// 2^(mantissa bits) and the exponent that [`Self::BIAS_BITS`] stand for.
+    const BIASED_INTEGER: Self;
     /// Stored mantissa bits.
     const MANTISSA_BITS: u32;
     /// Exponents below are taken for this one, whose power is nothing beside 1.
     const MIN_EXPONENT: Self;
+    /// Smallest exponent of a density that kernels keep: products with it stay clear of denormal numbers.
+    const LEAST_EXPONENT: Self;
+    /// Sums of densities below this are too near to [`Self::LEAST_EXPONENT`] to be exact.
+    const FAINT: Self;
     /// A log-density below every real one, small enough to be subtracted without overflow.
     const LOWEST: Self;
     /// One.
     const ONE: Self;
+    /// One unit in the last place of one.
+    const EPSILON: Self;
     /// Nearest value.
     fn from_f64(value: f64) -> Self;
     /// The same value.
@@ -43,17 +52,20 @@ pub trait Real: SimdFloatElement + Send + Sync + 'static {
     reason = "fitted coefficients, near to constants or not"
 )]
 impl Real for f32 {
-    const EXP2: &'static [Self] =
-        &[1.0, 0.693_147_2, 0.240_226_51, 0.055_503_27, 0.009_618_057, 0.001_340_042_8, 0.000_154_614_45];
+    const EXP2: &'static [Self] = &[1.0, 0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_7];
     const ATANH: &'static [Self] = &[2.885_390_1, 0.961_796_7, 0.577_078, 0.412_198_6, 0.320_598_9];
     const ROUNDER: Self = 12_582_912.0;
-    const INTEGER: Self = 8_388_608.0;
     const INTEGER_BITS: u32 = 0x4B00_0000;
-    const SQRT_HALF_BITS: u32 = 0x3F35_04F3;
+    const LOG_BIAS_BITS: u32 = (128 << 23) - 0x3F35_04F3;
+    const BIAS_BITS: u32 = 128 << 23;
+    const BIASED_INTEGER: Self = 8_388_608.0 + 128.0;
     const MANTISSA_BITS: u32 = 23;
     const MIN_EXPONENT: Self = -125.0;
+    const LEAST_EXPONENT: Self = -100.0;
+    const FAINT: Self = 8.673_617_4e-19; // 2^-60
     const LOWEST: Self = -1e37;
     const ONE: Self = 1.0;
+    const EPSILON: Self = f32::EPSILON;
     fn from_f64(value: f64) -> Self {
         value as Self
     }
@@ -93,13 +105,17 @@ impl Real for f64 {
         0.137_399_527_703_710_8,
     ];
     const ROUNDER: Self = 6_755_399_441_055_744.0;
-    const INTEGER: Self = 4_503_599_627_370_496.0;
     const INTEGER_BITS: u64 = 0x4330_0000_0000_0000;
-    const SQRT_HALF_BITS: u64 = 0x3FE6_A09E_667F_3BCD;
+    const LOG_BIAS_BITS: u64 = (1024 << 52) - 0x3FE6_A09E_667F_3BCD;
+    const BIAS_BITS: u64 = 1024 << 52;
+    const BIASED_INTEGER: Self = 4_503_599_627_370_496.0 + 1024.0;
     const MANTISSA_BITS: u32 = 52;
     const MIN_EXPONENT: Self = -1021.0;
+    const LEAST_EXPONENT: Self = -900.0;
+    const FAINT: Self = 1e-240;
     const LOWEST: Self = -1e300;
     const ONE: Self = 1.0;
+    const EPSILON: Self = f64::EPSILON;
     fn from_f64(value: f64) -> Self {
         value
     }
@@ -136,21 +152,28 @@ fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[T]) -> 
 /// 2^x for x ≤ 0; below [`Real::MIN_EXPONENT`] the power of that.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let x = x.max(splat(simd, T::MIN_EXPONENT));
+    exp2_in_range::<S, T>(simd, x.max(splat(simd, T::MIN_EXPONENT)))
+}
+
+/// 2^x for x whose power is a normal number.
+#[inline(always)]
+pub(crate) fn exp2_in_range<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let shifted = x + splat(simd, T::ROUNDER);
     let fraction = x - (shifted - splat(simd, T::ROUNDER));
     let power = polynomial(simd, fraction, T::EXP2);
     Lanes::<S, T>::from_bits(power.to_bits() + (shifted.to_bits() << T::MANTISSA_BITS))
 }
 
-/// log₂ x for x ≥ 1.
+/// log₂ x for positive normal x.
 #[inline(always)]
 pub(crate) fn log2<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let bits = x.to_bits();
-    let exponent = (bits - BitLanes::<S, T>::splat(simd, T::SQRT_HALF_BITS)) >> T::MANTISSA_BITS;
-    let mantissa = Lanes::<S, T>::from_bits(bits - (exponent << T::MANTISSA_BITS));
-    let exponent =
-        Lanes::<S, T>::from_bits(exponent | BitLanes::<S, T>::splat(simd, T::INTEGER_BITS)) - splat(simd, T::INTEGER);
+    // The exponent that leaves a mantissa in [√½, √2), biased so that it is never negative.
+    let biased = (bits + BitLanes::<S, T>::splat(simd, T::LOG_BIAS_BITS)) >> T::MANTISSA_BITS;
+    let exponent = Lanes::<S, T>::from_bits(biased | BitLanes::<S, T>::splat(simd, T::INTEGER_BITS))
+        - splat(simd, T::BIASED_INTEGER);
+    let scale = (biased << T::MANTISSA_BITS) - BitLanes::<S, T>::splat(simd, T::BIAS_BITS);
+    let mantissa = Lanes::<S, T>::from_bits(bits - scale);
     let one = splat(simd, T::ONE);
     let z = (mantissa - one) / (mantissa + one);
     z.mul_add(polynomial(simd, z * z, T::ATANH), exponent)

@@ -6,6 +6,7 @@
 
 #![expect(clippy::inline_always, reason = "a kernel must be inlined into the function that enables its CPU features")]
 
+mod bounds;
 mod dispatch;
 mod distances;
 mod lanes;
@@ -19,6 +20,8 @@ pub use lanes::Real;
 
 use crate::covariance::CovarianceType;
 use crate::mixture::Mixture;
+use crate::samples::MAX_SORTED_FEATURES;
+use bounds::Bounds;
 
 /// How a component's density is calculated: tied covariances are full ones to a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,12 @@ impl Form {
     }
 }
 
+/// Fewer components than this are all looked at in every tile: to ask costs as much as to calculate.
+const MIN_SKIPPED: usize = 4;
+
+/// log₂ of the largest density at a component's mean: typical samples then have densities around 1.
+const PEAK: f64 = 12.0;
+
 /// A mixture as the kernels read it. Component by component: mean (d), factor, constant.
 ///
 /// The factor is that of the precision, scaled so that the joint density in base 2 is constant − |factor (x − mean)|²:
@@ -56,7 +65,12 @@ pub(crate) struct Densities<T> {
     pub(crate) n_features: usize,
     pub(crate) n_components: usize,
     pub(crate) stride: usize,
+    /// What the constants have been raised by, so that the largest is [`PEAK`]: densities then need no scaling of their
+    /// own before they are added up.
+    pub(crate) offset: T,
     pub(crate) parameters: Vec<T>,
+    /// Set where leaving out components may pay: few features, many components.
+    pub(crate) bounds: Option<Bounds<T>>,
 }
 
 impl<T: Real> Densities<T> {
@@ -66,19 +80,29 @@ impl<T: Real> Densities<T> {
         let form = Form::of(mixture.covariance_type);
         let factor_scale = (0.5 * std::f64::consts::LOG2_E).sqrt();
         let stride = d + form.second_len(d) + 1;
+        let constants = (0..k).map(|j| {
+            let constant =
+                mixture.weights[j].ln() + factors[j % factors.len()].1 - 0.5 * d as f64 * std::f64::consts::TAU.ln();
+            constant * std::f64::consts::LOG2_E
+        });
+        // Rounded first, so that it comes off again exactly.
+        let offset = T::from_f64(PEAK - constants.clone().fold(T::LOWEST.to_f64(), f64::max));
         let mut parameters = Vec::with_capacity(k * stride);
-        for j in 0..k {
-            let (factor, half_log_det) = &factors[j % factors.len()];
+        for (j, constant) in constants.enumerate() {
+            let factor = &factors[j % factors.len()].0;
             let scaled = |value: &f64| T::from_f64(value * factor_scale);
             parameters.extend(mixture.means[j * d..(j + 1) * d].iter().map(|value| T::from_f64(*value)));
             match form {
                 Form::Full => (0..d).for_each(|a| parameters.extend(factor[a * d..=a * d + a].iter().map(scaled))),
                 Form::Diag | Form::Spherical => parameters.extend(factor.iter().map(scaled)),
             }
-            let constant = mixture.weights[j].ln() + half_log_det - 0.5 * d as f64 * std::f64::consts::TAU.ln();
-            parameters.push(T::from_f64((constant * std::f64::consts::LOG2_E).max(T::LOWEST.to_f64())));
+            parameters.push(T::from_f64((constant + offset.to_f64()).max(T::LOWEST.to_f64())));
         }
-        Self { form, n_features: d, n_components: k, stride, parameters }
+        let mut densities = Self { form, n_features: d, n_components: k, stride, offset, parameters, bounds: None };
+        if d <= MAX_SORTED_FEATURES && k >= MIN_SKIPPED {
+            densities.bounds = Some(Bounds::new(&densities));
+        }
+        densities
     }
 
     /// The parameters of one component: mean, factor, constant.
@@ -178,12 +202,8 @@ pub(crate) fn levels() -> Vec<fearless_simd::Level> {
     use fearless_simd::Level;
     let best = Level::new();
     #[cfg(target_arch = "x86_64")]
-    let levels = [
-        best.as_sse2().map(Level::Sse2),
-        best.as_sse4_2().map(Level::Sse4_2),
-        best.as_avx2().map(Level::Avx2),
-        best.as_avx512().map(Level::Avx512),
-    ];
+    let levels =
+        [best.as_sse2().map(Level::Sse2), best.as_avx2().map(Level::Avx2), best.as_avx512().map(Level::Avx512)];
     #[cfg(not(target_arch = "x86_64"))]
     let levels = [Some(best)];
     levels.into_iter().flatten().collect()

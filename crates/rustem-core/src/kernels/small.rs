@@ -5,7 +5,7 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::lanes::{Lanes, Real, load, splat, store};
+use super::lanes::{Lanes, Real, exp2_in_range, load, log2, splat, store};
 use super::{Densities, Form};
 use crate::samples::TILE;
 
@@ -30,10 +30,19 @@ impl Family for Spherical {
 }
 
 #[inline(always)]
-fn difference<S: Simd, T: Real, const D: usize>(simd: S, values: &[T], lane: usize, mean: &[T]) -> [Lanes<S, T>; D] {
-    let mut difference = [splat(simd, T::default()); D];
+fn load_sample<S: Simd, T: Real, const D: usize>(simd: S, values: &[[T; TILE]; D], lane: usize) -> [Lanes<S, T>; D] {
+    let mut sample = [splat(simd, T::default()); D];
     for a in 0..D {
-        difference[a] = load(simd, values, a * TILE + lane) - splat(simd, mean[a]);
+        sample[a] = load(simd, &values[a], lane);
+    }
+    sample
+}
+
+#[inline(always)]
+fn difference<S: Simd, T: Real, const D: usize>(simd: S, sample: &[Lanes<S, T>; D], mean: &[T]) -> [Lanes<S, T>; D] {
+    let mut difference = *sample;
+    for a in 0..D {
+        difference[a] -= splat(simd, mean[a]);
     }
     difference
 }
@@ -75,30 +84,54 @@ fn log_joint<S: Simd, T: Real, F: Family, const D: usize>(
     sum
 }
 
-/// log₂ of weight times density of each component (k, TILE) for a tile's values (D, TILE).
+/// The E-step of a tile: densities of the given `components` relative to a common scale (one row of TILE each), the
+/// inverse of their sum, and log₂ p(x).
+///
+/// The scale is that of [`Densities`] for all samples alike, which spares the search for each sample's largest density.
+/// Returns false where a sample is so far from every component that its sum has lost digits; another way must do then.
 #[inline(always)]
-pub(super) fn joint_tile<S: Simd, T: Real, F: Family, const D: usize>(
+pub(super) fn expect_tile<S: Simd, T: Real, F: Family, const D: usize>(
     simd: S,
     densities: &Densities<T>,
     values: &[T],
+    components: &[u32],
     joint: &mut [T],
-) {
-    let group = GROUP * Lanes::<S, T>::LEN;
-    for start in (0..TILE).step_by(group) {
-        for (component, row) in joint.chunks_exact_mut(TILE).enumerate() {
-            let parameters = densities.of(component);
-            let (mean, factor) = parameters.split_at(D);
-            let constant = parameters[parameters.len() - 1];
+    inverse: &mut [T; TILE],
+    log_density: &mut [T; TILE],
+) -> bool {
+    let len = Lanes::<S, T>::LEN;
+    let (joint, _) = joint.as_chunks_mut::<TILE>();
+    let Some(values) = values.as_chunks::<TILE>().0.first_chunk::<D>() else { return false };
+    let least = splat(simd, T::LEAST_EXPONENT);
+    let mut smallest = splat(simd, T::ONE);
+    for start in (0..TILE).step_by(GROUP * len) {
+        let mut samples = [[least; D]; GROUP];
+        for member in 0..GROUP {
+            samples[member] = load_sample(simd, values, start + member * len);
+        }
+        let mut sum = [splat(simd, T::default()); GROUP];
+        for (component, row) in components.iter().zip(joint.iter_mut()) {
+            let (mean, rest) = densities.of(*component as usize).split_at(D);
             for member in 0..GROUP {
-                let lane = start + member * Lanes::<S, T>::LEN;
-                let difference = difference::<S, T, D>(simd, values, lane, mean);
-                store::<S, T>(log_joint::<S, T, F, D>(simd, &difference, factor, constant), row, lane);
+                let difference = difference::<S, T, D>(simd, &samples[member], mean);
+                let log = log_joint::<S, T, F, D>(simd, &difference, rest, rest[rest.len() - 1]);
+                let density = exp2_in_range::<S, T>(simd, log.max(least));
+                sum[member] += density;
+                store::<S, T>(density, row, start + member * len);
             }
         }
+        for member in 0..GROUP {
+            let lane = start + member * len;
+            smallest = smallest.min(sum[member]);
+            store::<S, T>(splat(simd, T::ONE) / sum[member], inverse, lane);
+            let log = log2::<S, T>(simd, sum[member]) - splat(simd, densities.offset);
+            store::<S, T>(log, log_density, lane);
+        }
     }
+    !smallest.simd_lt(splat(simd, T::FAINT)).any_true()
 }
 
-/// Adds a tile's moments to `sums`: for each component 1 + D + … vectors, one after the other.
+/// Adds a tile's moments to `sums`: for each of the mixture's components 1 + D + … vectors, one after the other.
 ///
 /// `weight` is the sample's weight over the sum of its relative densities `joint`.
 #[inline(always)]
@@ -106,25 +139,30 @@ pub(super) fn moments_tile<S: Simd, T: Real, F: Family, const D: usize>(
     simd: S,
     densities: &Densities<T>,
     values: &[T],
-    weight: &[T; TILE],
+    components: &[u32],
     joint: &[T],
+    weight: &[T; TILE],
     sums: &mut [T],
 ) {
     let len = Lanes::<S, T>::LEN;
     let zero = splat(simd, T::default());
     let statistics = 1 + D + F::FORM.second_len(D);
-    for (component, (row, sums)) in joint.chunks_exact(TILE).zip(sums.chunks_exact_mut(statistics * len)).enumerate() {
+    let (joint, _) = joint.as_chunks::<TILE>();
+    let Some(values) = values.as_chunks::<TILE>().0.first_chunk::<D>() else { return };
+    for (component, row) in components.iter().zip(joint) {
+        let component = *component as usize;
         let mean = &densities.of(component)[..D];
+        let sums = &mut sums[component * statistics * len..(component + 1) * statistics * len];
         let mut mass = zero;
         let mut first = [zero; D];
         let mut second = [[zero; D]; D];
         for lane in (0..TILE).step_by(len) {
             let responsibility = load(simd, row, lane) * load(simd, weight, lane);
-            let difference = difference::<S, T, D>(simd, values, lane, mean);
+            let difference = difference::<S, T, D>(simd, &load_sample(simd, values, lane), mean);
             mass += responsibility;
             for a in 0..D {
                 let weighted = responsibility * difference[a];
-                first[a] = responsibility.mul_add(difference[a], first[a]);
+                first[a] += weighted;
                 match F::FORM {
                     Form::Full => {
                         for b in 0..=a {

@@ -14,6 +14,7 @@ const GROUP: usize = 4;
 #[inline(always)]
 pub(super) fn softmax_tile<S: Simd, T: Real>(
     simd: S,
+    offset: T,
     joint: &mut [T],
     inverse: &mut [T; TILE],
     log_density: &mut [T; TILE],
@@ -40,7 +41,7 @@ pub(super) fn softmax_tile<S: Simd, T: Real>(
             // A sum is at least one, unless every density is below the lowest that counts.
             let sum = sum[member].max(splat(simd, T::ONE));
             store::<S, T>(splat(simd, T::ONE) / sum, inverse, lane);
-            store::<S, T>(largest[member] + log2::<S, T>(simd, sum), log_density, lane);
+            store::<S, T>(largest[member] - splat(simd, offset) + log2::<S, T>(simd, sum), log_density, lane);
         }
     }
 }

@@ -1,0 +1,50 @@
+//! Time of one fused pass over artificial samples: `passes n d k families threads sorted`, a JSON line for each family.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measuring tool prints, and may fail loudly")]
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rustem_core::em::{Config, fit};
+use rustem_core::initialise::{Method, Start, initialise};
+use rustem_core::kernels::simd_level;
+use rustem_core::mixture::Regularization;
+use rustem_core::parallel::Threads;
+use rustem_core::samples::Samples;
+
+/// Repetitions stop after this time; the best counts.
+const SECONDS: f64 = 0.4;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [n, d, k] = [0, 1, 2].map(|index| arguments[index].parse::<usize>().expect("n, d and k are numbers"));
+    let n_threads = arguments[4].parse().expect("a number of threads");
+    let sorted = arguments[5] == "sorted";
+    // Smooth bands of d features, as a picture's values are.
+    let values: Vec<f64> = (0..n * d)
+        .map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64)
+        .collect();
+    let lay_out =
+        if sorted { Samples::<f32>::for_fit(&values, d, None, 1.0, k) } else { Samples::new(&values, d, None, 1.0) };
+    let samples = lay_out.expect("valid samples");
+    let threads = Threads::new(n_threads, &|| false);
+    let regularization = Regularization { floor: 1e-6, added: 0.0 };
+    for family in arguments[3].split(',') {
+        let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 0 };
+        let covariance_type = family.parse().expect("a covariance type");
+        let first = initialise(&samples, k, covariance_type, &start, regularization, &threads).expect("a start");
+        let config = |max_iter| Config { tol: 0.0, max_iter, regularization };
+        let mut quiet = |_, _| ControlFlow::Continue(());
+        let warm = fit(&samples, first, config(3), &threads, &mut quiet).expect("a fit").mixture;
+        let (begin, mut best) = (Instant::now(), f64::MAX);
+        while begin.elapsed().as_secs_f64() < SECONDS {
+            let start = Instant::now();
+            fit(&samples, warm.clone(), config(1), &threads, &mut quiet).expect("a fit");
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        let (level, nanoseconds) = (simd_level(), best * 1e9 / n as f64);
+        println!(
+            "{{\"family\": \"{family}\", \"n\": {n}, \"d\": {d}, \"k\": {k}, \"threads\": {n_threads}, \"sorted\": {sorted}, \
+             \"level\": \"{level}\", \"ns\": {nanoseconds:.3}}}"
+        );
+    }
+}
