@@ -104,9 +104,9 @@ mod tests {
         for count in [2, 8] {
             assert_eq!(one, run(&Threads::new(count, &|| false)));
         }
-        let stopped = fit_best(&samples, 5, CovarianceType::Full, &start, config, 4, &Threads::new(2, &|| false), {
-            &mut |_, _| ControlFlow::Break(())
-        });
+        let threads = Threads::new(2, &|| false);
+        let mut stop = |_, _| ControlFlow::Break(());
+        let stopped = fit_best(&samples, 5, CovarianceType::Full, &start, config, 4, &threads, &mut stop);
         assert!(matches!(stopped, Err(Error::Interrupted)));
     }
 }

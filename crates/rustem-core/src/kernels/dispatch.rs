@@ -98,7 +98,8 @@ pub(crate) struct Posterior<T> {
     pub(crate) log_density: [T; TILE],
     /// The component with the largest responsibility.
     pub(crate) best: [T; TILE],
-    scratch: Vec<T>,
+    bounds: Vec<T>,
+    scratch: wide::Scratch<T>,
 }
 
 impl<T: Real> Posterior<T> {
@@ -109,7 +110,8 @@ impl<T: Real> Posterior<T> {
             inverse: [T::default(); TILE],
             log_density: [T::default(); TILE],
             best: [T::default(); TILE],
-            scratch: vec![T::default(); (densities.n_features * TILE).max(densities.n_components + TILE)],
+            bounds: vec![T::default(); densities.n_components + TILE],
+            scratch: wide::Scratch::new(densities.n_features),
         }
     }
 
@@ -194,17 +196,6 @@ fn moments_small<T: Real, F: Family, const D: usize>(
     });
 }
 
-fn moments_wide<T: Real>(
-    level: Level,
-    densities: &Densities<T>,
-    values: &[T],
-    posterior: &mut Posterior<T>,
-    sums: &mut [T],
-) {
-    let Posterior { joint, inverse, scratch, .. } = posterior;
-    dispatch!(level, simd => wide::moments_tile(simd, densities, values, inverse, joint, sums, scratch));
-}
-
 /// Multiplies `inverse` by the samples' weights; returns Σ w log₂ p(x).
 fn weigh<T: Real>(weights: &[T], inverse: &mut [T; TILE], log_density: &[T; TILE]) -> f64 {
     let mut sums = [0.0; 8];
@@ -214,7 +205,7 @@ fn weigh<T: Real>(weights: &[T], inverse: &mut [T; TILE], log_density: &[T; TILE
             sums[lane] += weights[lane].to_f64() * logs[lane].to_f64();
         }
     }
-    inverse.iter_mut().zip(weights).for_each(|(inverse, weight)| *inverse = *inverse * *weight);
+    inverse.iter_mut().zip(weights).for_each(|(inverse, weight)| *inverse *= *weight);
     sums.iter().sum()
 }
 
@@ -226,29 +217,36 @@ fn fused_at<T: Real>(
     moments: &mut Moments,
 ) {
     let d = densities.n_features;
+    let len = dispatch!(level, simd => lanes_of::<_, T>(simd));
+    let small = d <= small::MAX_FEATURES;
     let statistics = 1 + d + densities.form.second_len(d);
-    let width = if d > 4 { 1 } else { dispatch!(level, simd => lanes_of::<_, T>(simd)) };
-    let mut sums = vec![T::default(); densities.n_components * statistics * width];
+    let each = if small { statistics * len } else { wide::sums_each(densities.form, d, len) };
+    let mut sums = vec![T::default(); densities.n_components * each];
     let mut posterior = Posterior::new(densities);
     for tile in tiles {
         let (values, weights) = samples.tile(tile);
         if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(tile)) {
-            let Posterior { components, scratch, .. } = &mut posterior;
-            dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, scratch, components));
+            let Posterior { components, bounds: upper, .. } = &mut posterior;
+            dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, upper, components));
         }
         expect_tile(level, densities, values, &mut posterior);
         let sum = weigh(weights, &mut posterior.inverse, &posterior.log_density);
         moments.log_likelihood += sum * std::f64::consts::LN_2;
-        by_shape!(
-            densities,
-            moments_small(level, densities, values, &posterior, &mut sums),
-            moments_wide(level, densities, values, &mut posterior, &mut sums)
-        );
+        by_shape!(densities, moments_small(level, densities, values, &posterior, &mut sums), {
+            let Posterior { joint, inverse, scratch, .. } = &mut posterior;
+            let mass = &mut moments.mass;
+            dispatch!(level, simd => {
+                wide::moments_tile(simd, densities, values, (joint, inverse), scratch, &mut sums, mass);
+            });
+        });
     }
-    for (component, sums) in sums.chunks_exact(statistics * width).enumerate() {
+    if !small {
+        return wide::flush(densities.form, d, len, &sums, moments);
+    }
+    for (component, sums) in sums.chunks_exact(each).enumerate() {
         let (mass, first, second) = moments.of(component);
         let targets = std::iter::once(mass).chain(first).chain(second);
-        for (target, sums) in targets.zip(sums.chunks_exact(width)) {
+        for (target, sums) in targets.zip(sums.chunks_exact(len)) {
             *target += sums.iter().map(|value| value.to_f64()).sum::<f64>();
         }
     }
@@ -331,7 +329,7 @@ mod tests {
 
     fn check<T: Real>(bound: f64) {
         let families = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
-        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 11].map(|d| (family, d))) {
+        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 11, 33, 49].map(|d| (family, d))) {
             let n = 5 * TILE + 17;
             let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
             let samples = Samples::<T>::new(&scattered(n, d), d, Some(&weights), 1.0).expect("valid samples");
@@ -369,11 +367,11 @@ mod tests {
 
     #[test]
     fn components_left_out_are_not_missed() {
-        let n = 60 * TILE + 3;
+        let n = 600 * TILE + 3;
         let samples = Samples::<f32>::for_fit(&scattered(n, 3), 3, None, 1.0, 40).expect("valid samples");
         for family in [CovarianceType::Full, CovarianceType::Diag, CovarianceType::Spherical] {
             let mut narrow = mixture(family, 40, 3);
-            narrow.covariances.iter_mut().for_each(|value| *value *= 0.03);
+            narrow.covariances.iter_mut().for_each(|value| *value *= 0.01);
             let mut densities = narrow.densities::<f32>().expect("valid mixture");
             for level in levels() {
                 let [mut sparse, mut dense] = [(); 2].map(|()| Moments::zero(densities.form, 40, 3));
@@ -381,7 +379,14 @@ mod tests {
                 let bounds = densities.bounds.take();
                 fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut dense);
                 densities.bounds = bounds;
-                assert_ne!(sparse, dense, "nothing was left out");
+                let mut components = Vec::new();
+                if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(7)) {
+                    let mut upper = [0.0; 48];
+                    dispatch!(level, simd => {
+                        bounds::active(simd, &densities, bounds, corners, &mut upper, &mut components);
+                    });
+                }
+                assert!((1..30).contains(&components.len()), "{components:?}");
                 let error = (sparse.log_likelihood - dense.log_likelihood).abs() / samples.total_weight();
                 assert!(error < 1e-6, "{family:?} {level:?}: log-likelihood off by {error:e}");
                 for (sparse, dense) in [(&sparse.mass, &dense.mass), (&sparse.second, &dense.second)] {

@@ -69,6 +69,8 @@ pub(crate) struct Densities<T> {
     /// own before they are added up.
     pub(crate) offset: T,
     pub(crate) parameters: Vec<T>,
+    /// The factors of full covariances as [`wide`] reads them.
+    panels: Vec<T>,
     /// Set where leaving out components may pay: few features, many components.
     pub(crate) bounds: Option<Bounds<T>>,
 }
@@ -98,7 +100,11 @@ impl<T: Real> Densities<T> {
             }
             parameters.push(T::from_f64((constant + offset.to_f64()).max(T::LOWEST.to_f64())));
         }
-        let mut densities = Self { form, n_features: d, n_components: k, stride, offset, parameters, bounds: None };
+        let mut densities =
+            Self { form, n_features: d, n_components: k, stride, offset, parameters, panels: Vec::new(), bounds: None };
+        if form == Form::Full {
+            densities.panels = (0..k).flat_map(|j| wide::panels(&densities.of(j)[d..], d)).collect();
+        }
         if d <= MAX_SORTED_FEATURES && k >= MIN_SKIPPED {
             densities.bounds = Some(Bounds::new(&densities));
         }
@@ -109,6 +115,13 @@ impl<T: Real> Densities<T> {
     #[inline(always)]
     pub(crate) fn of(&self, component: usize) -> &[T] {
         &self.parameters[component * self.stride..(component + 1) * self.stride]
+    }
+
+    /// The factor of one full covariance in panels.
+    #[inline(always)]
+    fn panels_of(&self, component: usize) -> &[T] {
+        let each = self.panels.len() / self.n_components;
+        &self.panels[component * each..(component + 1) * each]
     }
 
     /// The means exactly as the kernels use them, (k, d): what moments are taken about.

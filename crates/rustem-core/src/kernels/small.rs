@@ -9,6 +9,8 @@ use super::lanes::{Lanes, Real, exp2_in_range, load, log2, splat, store};
 use super::{Densities, Form};
 use crate::samples::TILE;
 
+/// Up to this number of features there is a kernel of its own.
+pub(super) const MAX_FEATURES: usize = 4;
 /// Vectors that share one load of a component's parameters.
 const GROUP: usize = 2;
 

@@ -1,23 +1,57 @@
-//! Joint densities and moments for any number of features.
+//! Joint densities and moments for any number of features, as products of blocks that fill the registers.
+//!
+//! The E-step's triangular product takes [`ROWS`] rows of the factor times two vectors of samples at a time. The M-step's
+//! sums of products do the same with vectors of features where there are many (no sum over lanes is then needed), and
+//! with vectors of samples where there are few.
+
+#![expect(clippy::needless_range_loop, reason = "indices of rows and vectors read like the formulas")]
 
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
 use super::lanes::{Lanes, Real, load, splat, store};
-use super::{Densities, Form};
+use super::{Densities, Form, Moments};
 use crate::samples::TILE;
 
-/// Rows of a triangular product that share one pass over the features.
-const ROWS: usize = 4;
+/// Rows of a product that share each load of a vector: with two vectors, 12 sums fit the 16 registers of AVX2.
+const ROWS: usize = 6;
+/// Up to this number of features, vectors of samples serve the M-step better.
+const NARROW: usize = 16;
+/// A multiple of every vector width.
+const PADDING: usize = 16;
 
-/// x − mean for a whole tile, (d, TILE).
-#[inline(always)]
-fn difference_tile<S: Simd, T: Real>(simd: S, values: &[T], mean: &[T], difference: &mut [T]) {
-    for ((values, mean), difference) in values.chunks_exact(TILE).zip(mean).zip(difference.chunks_exact_mut(TILE)) {
-        for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-            store::<S, T>(load(simd, values, lane) - splat(simd, *mean), difference, lane);
+/// Room for one tile and component.
+pub(super) struct Scratch<T> {
+    /// x − mean, feature by feature (rows, TILE); later times the responsibility.
+    difference: Vec<T>,
+    /// The values sample by sample (TILE, padded).
+    transposed: Vec<T>,
+    /// x − mean, sample by sample (TILE, padded).
+    centred: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    pub(super) fn new(d: usize) -> Self {
+        let (rows, padded) = (d.next_multiple_of(ROWS), d.next_multiple_of(PADDING));
+        Self {
+            difference: vec![T::default(); rows * TILE],
+            transposed: vec![T::default(); TILE * padded],
+            centred: vec![T::default(); TILE * padded],
         }
     }
+}
+
+/// A lower triangle, row by row, in panels of [`ROWS`] rows, column by column, zeros above the diagonal.
+pub(super) fn panels<T: Real>(triangle: &[T], d: usize) -> Vec<T> {
+    let mut panels = Vec::new();
+    for start in (0..d).step_by(ROWS) {
+        for column in 0..d.min(start + ROWS) {
+            panels.extend((start..start + ROWS).map(|row| {
+                if column <= row && row < d { triangle[row * (row + 1) / 2 + column] } else { T::default() }
+            }));
+        }
+    }
+    panels
 }
 
 /// log₂ of weight times density of each component (k, TILE) for a tile's values (d, TILE).
@@ -27,72 +61,97 @@ pub(super) fn joint_tile<S: Simd, T: Real>(
     densities: &Densities<T>,
     values: &[T],
     joint: &mut [T],
-    scratch: &mut [T],
+    scratch: &mut Scratch<T>,
 ) {
-    let d = densities.n_features;
+    let (d, pair) = (densities.n_features, 2 * Lanes::<S, T>::LEN);
     for (component, row) in joint.chunks_exact_mut(TILE).enumerate() {
         let parameters = densities.of(component);
         let (mean, factor) = parameters.split_at(d);
         let constant = splat(simd, parameters[parameters.len() - 1]);
-        difference_tile(simd, values, mean, scratch);
-        for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-            let mut sum = splat(simd, T::default());
+        difference_tile(simd, values, mean, None, &mut scratch.difference);
+        for lane in (0..TILE).step_by(pair) {
+            let mut sum = [splat(simd, T::default()); 2];
             match densities.form {
                 Form::Full => {
-                    for start in (0..d).step_by(ROWS) {
-                        sum = triangular_rows(simd, factor, scratch, start..d.min(start + ROWS), lane, sum);
-                    }
+                    whitened_square(simd, densities.panels_of(component), &scratch.difference, lane, &mut sum);
                 }
-                Form::Diag => {
-                    for (difference, factor) in scratch.chunks_exact(TILE).zip(factor) {
-                        let y = load(simd, difference, lane) * splat(simd, *factor);
-                        sum = y.mul_add(y, sum);
+                Form::Diag | Form::Spherical => {
+                    let factors = factor[..factor.len() - 1].iter().cycle();
+                    for (difference, factor) in scratch.difference.chunks_exact(TILE).take(d).zip(factors) {
+                        for v in 0..2 {
+                            let y = load(simd, difference, lane + v * pair / 2) * splat(simd, *factor);
+                            sum[v] = y.mul_add(y, sum[v]);
+                        }
                     }
-                }
-                Form::Spherical => {
-                    for difference in scratch.chunks_exact(TILE) {
-                        let y = load(simd, difference, lane);
-                        sum = y.mul_add(y, sum);
-                    }
-                    let factor = splat(simd, factor[0]);
-                    sum *= factor * factor;
                 }
             }
-            store::<S, T>(constant - sum, row, lane);
+            for v in 0..2 {
+                store::<S, T>(constant - sum[v], row, lane + v * pair / 2);
+            }
         }
     }
 }
 
-/// Adds the squares of up to [`ROWS`] rows of the lower-triangular product `factor · difference` to `sum`.
+/// Adds |factor · difference|² of two vectors of samples to `sum`.
 #[inline(always)]
-fn triangular_rows<S: Simd, T: Real>(
-    simd: S,
-    factor: &[T],
-    difference: &[T],
-    rows: std::ops::Range<usize>,
-    lane: usize,
-    mut sum: Lanes<S, T>,
-) -> Lanes<S, T> {
-    let row_start = |row: usize| row * (row + 1) / 2;
-    let mut products = [splat(simd, T::default()); ROWS];
-    // The columns that all these rows have, then the corner of the triangle.
-    for column in 0..=rows.start {
-        let x = load(simd, difference, column * TILE + lane);
-        for (product, row) in products.iter_mut().zip(rows.clone()) {
-            *product = x.mul_add(splat(simd, factor[row_start(row) + column]), *product);
+fn whitened_square<S: Simd, T: Real>(simd: S, panels: &[T], difference: &[T], lane: usize, sum: &mut [Lanes<S, T>; 2]) {
+    let (columns, len) = (difference.as_chunks::<TILE>().0, Lanes::<S, T>::LEN);
+    let mut panels = panels.as_chunks::<ROWS>().0;
+    let mut width = ROWS;
+    while !panels.is_empty() {
+        // The last panel may be narrower than its rows.
+        let (panel, rest) = panels.split_at(width.min(panels.len()));
+        let mut y = [[splat(simd, T::default()); 2]; ROWS];
+        for (factors, column) in panel.iter().zip(columns) {
+            let x = [load(simd, column, lane), load(simd, column, lane + len)];
+            for row in 0..ROWS {
+                let factor = splat(simd, factors[row]);
+                y[row] = [x[0].mul_add(factor, y[row][0]), x[1].mul_add(factor, y[row][1])];
+            }
         }
-    }
-    for (product, row) in products.iter_mut().zip(rows.clone()) {
-        for column in rows.start + 1..=row {
-            let x = load(simd, difference, column * TILE + lane);
-            *product = x.mul_add(splat(simd, factor[row_start(row) + column]), *product);
+        for row in 0..ROWS {
+            *sum = [y[row][0].mul_add(y[row][0], sum[0]), y[row][1].mul_add(y[row][1], sum[1])];
         }
-        sum = product.mul_add(*product, sum);
+        panels = rest;
+        width += ROWS;
     }
-    sum
 }
 
-/// Adds a tile's moments to `sums`: for each component 1 + d + … numbers.
+/// Numbers that [`moments_tile`] adds to for each component, on a CPU with `len` lanes.
+pub(super) fn sums_each(form: Form, d: usize, len: usize) -> usize {
+    let padded = d.next_multiple_of(PADDING);
+    match form {
+        _ if d <= NARROW => (d + form.second_len(d)) * len,
+        Form::Full => padded + d.next_multiple_of(ROWS) * padded,
+        Form::Diag | Form::Spherical => 2 * padded,
+    }
+}
+
+/// Adds what [`moments_tile`] has gathered to `moments`.
+pub(super) fn flush<T: Real>(form: Form, d: usize, len: usize, sums: &[T], moments: &mut Moments) {
+    let padded = d.next_multiple_of(PADDING);
+    for (component, sums) in sums.chunks_exact(sums_each(form, d, len)).enumerate() {
+        let (_, first, second) = moments.of(component);
+        if d <= NARROW {
+            for (to, from) in first.iter_mut().chain(second).zip(sums.chunks_exact(len)) {
+                *to += from.iter().map(|value| value.to_f64()).sum::<f64>();
+            }
+            continue;
+        }
+        let (first_sums, second_sums) = sums.split_at(padded);
+        first.iter_mut().zip(first_sums).for_each(|(to, from)| *to += from.to_f64());
+        match form {
+            Form::Full => {
+                let triangle = second_sums.chunks_exact(padded).enumerate().flat_map(|(a, row)| &row[..(a + 1).min(d)]);
+                second.iter_mut().zip(triangle).for_each(|(to, from)| *to += from.to_f64());
+            }
+            Form::Diag => second.iter_mut().zip(second_sums).for_each(|(to, from)| *to += from.to_f64()),
+            Form::Spherical => second[0] += second_sums[..d].iter().map(|value| value.to_f64()).sum::<f64>(),
+        }
+    }
+}
+
+/// Adds a tile's masses to `mass`, and its other moments to `sums`.
 ///
 /// `weight` is the sample's weight over the sum of its relative densities `joint`.
 #[inline(always)]
@@ -100,61 +159,184 @@ pub(super) fn moments_tile<S: Simd, T: Real>(
     simd: S,
     densities: &Densities<T>,
     values: &[T],
-    weight: &[T; TILE],
-    joint: &[T],
+    (joint, weight): (&[T], &[T; TILE]),
+    scratch: &mut Scratch<T>,
     sums: &mut [T],
-    scratch: &mut [T],
+    mass: &mut [f64],
 ) {
-    let (d, len) = (densities.n_features, Lanes::<S, T>::LEN);
-    let statistics = 1 + d + densities.form.second_len(d);
+    let (d, len, form) = (densities.n_features, Lanes::<S, T>::LEN, densities.form);
+    let padded = d.next_multiple_of(PADDING);
+    if d > NARROW {
+        for (feature, values) in values.chunks_exact(TILE).enumerate() {
+            scratch.transposed[feature..].iter_mut().step_by(padded).zip(values).for_each(|(to, from)| *to = *from);
+        }
+    }
     let mut responsibility = [T::default(); TILE];
-    let mut weighted = [T::default(); TILE];
-    for (component, (row, sums)) in joint.chunks_exact(TILE).zip(sums.chunks_exact_mut(statistics)).enumerate() {
-        difference_tile(simd, values, &densities.of(component)[..d], scratch);
-        let mut mass = splat(simd, T::default());
+    let rows = joint.chunks_exact(TILE).zip(sums.chunks_exact_mut(sums_each(form, d, len))).zip(mass);
+    for (component, ((row, sums), mass)) in rows.enumerate() {
+        let mut total = splat(simd, T::default());
         for lane in (0..TILE).step_by(len) {
             let value = load(simd, row, lane) * load(simd, weight, lane);
-            mass += value;
+            total += value;
             store::<S, T>(value, &mut responsibility, lane);
         }
-        sums[0] += mass.reduce_sum();
-        let (first, second) = sums[1..].split_at_mut(d);
-        let mut at = 0;
-        for a in 0..d {
-            let difference = &scratch[a * TILE..(a + 1) * TILE];
-            let mut sum = splat(simd, T::default());
+        *mass += total.reduce_sum().to_f64();
+        let mean = &densities.of(component)[..d];
+        if d <= NARROW {
+            difference_tile(simd, values, mean, None, &mut scratch.difference);
+            products_of_samples(simd, form, &responsibility, &scratch.difference[..d * TILE], sums);
+            continue;
+        }
+        let (first, second) = sums.split_at_mut(padded);
+        if form == Form::Full {
+            centre(simd, mean, &responsibility, scratch, first, &mut []);
+            difference_tile(simd, values, mean, Some(&responsibility), &mut scratch.difference);
+            products_of_features(simd, &scratch.difference, &scratch.centred, padded, second);
+        } else {
+            centre(simd, mean, &responsibility, scratch, first, second);
+        }
+    }
+}
+
+/// x − mean for a whole tile, (d, TILE), times `weight` where that is given.
+#[inline(always)]
+fn difference_tile<S: Simd, T: Real>(
+    simd: S,
+    values: &[T],
+    mean: &[T],
+    weight: Option<&[T; TILE]>,
+    difference: &mut [T],
+) {
+    for ((values, mean), difference) in values.chunks_exact(TILE).zip(mean).zip(difference.chunks_exact_mut(TILE)) {
+        for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
+            let centred = load(simd, values, lane) - splat(simd, *mean);
+            let weighted = weight.map_or(centred, |weight| centred * load(simd, weight, lane));
+            store::<S, T>(weighted, difference, lane);
+        }
+    }
+}
+
+/// Writes x − mean sample by sample; adds Σ r (x − mean) to `first`, and its squares to `squares` unless that is empty.
+#[inline(always)]
+fn centre<S: Simd, T: Real>(
+    simd: S,
+    mean: &[T],
+    responsibility: &[T; TILE],
+    scratch: &mut Scratch<T>,
+    first: &mut [T],
+    squares: &mut [T],
+) {
+    let (padded, len) = (first.len(), Lanes::<S, T>::LEN);
+    let mut mean_here = [T::default(); PADDING];
+    for at in (0..padded).step_by(len) {
+        let here = &mut mean_here[..len];
+        here.fill(T::default());
+        here.iter_mut().zip(mean.iter().skip(at)).for_each(|(to, from)| *to = *from);
+        let mean = load(simd, here, 0);
+        let mut sum = splat(simd, T::default());
+        let mut square = splat(simd, T::default());
+        for (sample, responsibility) in responsibility.iter().enumerate() {
+            let centred = load(simd, &scratch.transposed, sample * padded + at) - mean;
+            let weighted = centred * splat(simd, *responsibility);
+            sum += weighted;
+            square = weighted.mul_add(centred, square);
+            store::<S, T>(centred, &mut scratch.centred, sample * padded + at);
+        }
+        store::<S, T>(load(simd, first, at) + sum, first, at);
+        if !squares.is_empty() {
+            store::<S, T>(load(simd, squares, at) + square, squares, at);
+        }
+    }
+}
+
+/// Adds Σ r (x − mean) and the second moments to `sums`, a vector for each.
+#[inline(always)]
+fn products_of_samples<S: Simd, T: Real>(
+    simd: S,
+    form: Form,
+    responsibility: &[T; TILE],
+    difference: &[T],
+    sums: &mut [T],
+) {
+    let len = Lanes::<S, T>::LEN;
+    let mut weighted = [T::default(); TILE];
+    let columns = difference.as_chunks::<TILE>().0;
+    let (first, second) = sums.split_at_mut(columns.len() * len);
+    let mut at = 0;
+    for ((a, column), first) in columns.iter().enumerate().zip(first.chunks_exact_mut(len)) {
+        let mut sum = load(simd, first, 0);
+        for lane in (0..TILE).step_by(len) {
+            let value = load(simd, responsibility, lane) * load(simd, column, lane);
+            sum += value;
+            store::<S, T>(value, &mut weighted, lane);
+        }
+        store::<S, T>(sum, first, 0);
+        let others = match form {
+            Form::Full => &columns[..=a],
+            Form::Diag | Form::Spherical => &columns[a..=a],
+        };
+        for group in others.chunks(ROWS) {
+            let mut products = [splat(simd, T::default()); ROWS];
             for lane in (0..TILE).step_by(len) {
-                let value = load(simd, &responsibility, lane) * load(simd, difference, lane);
-                sum += value;
-                store::<S, T>(value, &mut weighted, lane);
-            }
-            first[a] += sum.reduce_sum();
-            match densities.form {
-                Form::Full => {
-                    products(simd, &weighted, scratch, 0, &mut second[at..=at + a]);
-                    at += a + 1;
+                let weighted = load(simd, &weighted, lane);
+                for (product, column) in products.iter_mut().zip(group) {
+                    *product = weighted.mul_add(load(simd, column, lane), *product);
                 }
-                Form::Diag => products(simd, &weighted, scratch, a, &mut second[a..=a]),
-                Form::Spherical => products(simd, &weighted, scratch, a, &mut second[..1]),
+            }
+            for product in &products[..group.len()] {
+                store::<S, T>(load(simd, second, at) + *product, second, at);
+                at += if form == Form::Spherical { 0 } else { len };
             }
         }
     }
 }
 
-/// Adds Σ weighted · difference over the tile to each of `sums`, for the features from `feature` on.
+/// Adds Σ weighted · centredᵀ to `sums` (rows, padded), the blocks that touch the lower triangle only.
 #[inline(always)]
-fn products<S: Simd, T: Real>(simd: S, weighted: &[T; TILE], difference: &[T], feature: usize, sums: &mut [T]) {
-    for (group, sums) in sums.chunks_mut(ROWS).enumerate() {
-        let mut products = [splat(simd, T::default()); ROWS];
-        for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-            let weighted = load(simd, weighted, lane);
-            for (product, b) in products.iter_mut().zip(0..sums.len()) {
-                let row = feature + group * ROWS + b;
-                *product = weighted.mul_add(load(simd, difference, row * TILE + lane), *product);
+fn products_of_features<S: Simd, T: Real>(simd: S, weighted: &[T], centred: &[T], padded: usize, sums: &mut [T]) {
+    let len = Lanes::<S, T>::LEN;
+    for at in (0..padded).step_by(2 * len) {
+        for start in (at / ROWS * ROWS..weighted.len() / TILE).step_by(ROWS) {
+            let weighted = &weighted[start * TILE..(start + ROWS) * TILE];
+            let sums = &mut sums[start * padded..(start + ROWS) * padded];
+            if at + len < padded && at + len < start + ROWS {
+                block::<S, T, 2>(simd, weighted, centred, padded, at, sums);
+            } else {
+                block::<S, T, 1>(simd, weighted, centred, padded, at, sums);
             }
         }
-        for (sum, product) in sums.iter_mut().zip(products) {
-            *sum += product.reduce_sum();
+    }
+}
+
+/// [`ROWS`] rows of the product, N vectors wide.
+#[inline(always)]
+fn block<S: Simd, T: Real, const N: usize>(
+    simd: S,
+    weighted: &[T],
+    centred: &[T],
+    padded: usize,
+    at: usize,
+    sums: &mut [T],
+) {
+    let len = Lanes::<S, T>::LEN;
+    let Some(weighted) = weighted.as_chunks::<TILE>().0.first_chunk::<ROWS>() else { return };
+    let mut products = [[splat(simd, T::default()); N]; ROWS];
+    for (sample, centred) in centred.chunks_exact(padded).take(TILE).enumerate() {
+        let mut x = [splat(simd, T::default()); N];
+        for v in 0..N {
+            x[v] = load(simd, centred, at + v * len);
+        }
+        for row in 0..ROWS {
+            let weight = splat(simd, weighted[row][sample]);
+            for v in 0..N {
+                products[row][v] = x[v].mul_add(weight, products[row][v]);
+            }
+        }
+    }
+    for row in 0..ROWS {
+        for v in 0..N {
+            let index = row * padded + at + v * len;
+            store::<S, T>(load(simd, sums, index) + products[row][v], sums, index);
         }
     }
 }
