@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 __all__ = [
     "count_colours",
     "decode_png16",
+    "dither",
     "encode_png16",
     "fit",
     "label",
@@ -51,6 +52,20 @@ def label(
 ) -> tuple[NDArray[np.uint32], float]: ...
 def responsibilities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threads: int) -> NDArray[Any]: ...
 def log_densities(samples: NDArray[Any], unit: float, mixture: _Mixture, n_threads: int) -> NDArray[np.float64]: ...
+
+class _DitherOptions(TypedDict):
+    method: str
+    strength: float
+    edge_aware: bool
+    n_threads: int
+
+def dither(
+    table: NDArray[np.float32],
+    index: NDArray[np.uint32],
+    sensitivity: NDArray[np.float32],
+    palette: NDArray[np.float32],
+    options: _DitherOptions,
+) -> NDArray[np.uint32]: ...
 def simd_level() -> str: ...
 def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
 def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None = None) -> bytes: ...

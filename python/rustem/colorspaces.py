@@ -43,6 +43,8 @@ _RELATIVE_XYZ_FROM_LINEAR = _XYZ_FROM_LINEAR / _XYZ_FROM_LINEAR.sum(axis=1, keep
 _LAB_FROM_ROOTS = np.array([[0.0, 1.16, 0.0], [5.0, -5.0, 0.0], [0.0, 2.0, -2.0]])
 _LAB_ORIGIN = np.array([-0.16, 0.0, 0.0])
 _LAB_KNEE = 6 / 29
+# CIELAB without its cube roots: luminance and two opponent colours, in which light adds up.
+OPPONENT_FROM_LINEAR = (_LAB_FROM_ROOTS / 1.16) @ _RELATIVE_XYZ_FROM_LINEAR
 
 _LMS_FROM_LINEAR = np.array(
     [
@@ -120,6 +122,12 @@ def from_space(values: _Floats, space: ColorSpace) -> _Floats:
     """
     _, backward = _conversions(space)
     return np.clip(backward(_checked(values, space)), 0, 1)
+
+
+def lightness_slope(luminance: _Floats) -> _Floats:
+    """Derivative of CIELAB's lightness (from 0 to 1) by luminance, up to its factor of 1.16."""
+    knee = np.asarray(_LAB_KNEE, luminance.dtype)
+    return 1 / (3 * np.cbrt(np.maximum(luminance, knee**3)) ** 2)
 
 
 def _linear_from_srgb(rgb: _Floats) -> _Floats:

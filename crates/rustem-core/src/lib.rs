@@ -8,6 +8,7 @@
 
 pub mod colours;
 pub mod covariance;
+pub mod dither;
 pub mod edges;
 pub mod em;
 pub mod error;

@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "Python's arguments arrive by value")]
 
 mod convert;
+mod palettes;
 mod png16;
 mod regions;
 
@@ -236,6 +237,8 @@ fn simd_level() -> String {
 /// The compiled core of rustem; see `_core.pyi`.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::palettes::dither;
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
     #[pymodule_export]
