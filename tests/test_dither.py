@@ -17,7 +17,7 @@ def light(pixels):
 
 
 def palette_of(picture, k):
-    entries = Image.fromarray(picture).quantize(k, kmeans=3).getpalette()[: 3 * k]
+    entries = Image.fromarray(picture).quantize(k).getpalette()[: 3 * k]
     return np.array(entries, np.uint8).reshape(-1, 3)
 
 

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rustem.dithering import dither
     from rustem.em import EM, restructure, save_new
     from rustem.estimator import GaussianMixture as GaussianMixture
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
@@ -29,6 +30,7 @@ __all__ = [
     "Regions",
     "RustemError",
     "Segmentation",
+    "dither",
     "fit_mixture",
     "regions",
     "restructure",
@@ -41,6 +43,7 @@ _HOMES = {
     "estimator": ("GaussianMixture",),
     "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
     "mixture": ("FitResult", "Mixture", "fit_mixture"),
+    "dithering": ("dither",),
     "region_tree": ("Regions", "regions"),
     "segmentation": ("Segmentation", "segment"),
 }
@@ -55,7 +58,7 @@ def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(f"rustem.{home}"), name)
-    if name in {"images", "colorspaces", "plotting", "reference", *_HOMES}:
+    if name in {"images", "colorspaces", "palettes", "plotting", "reference", *_HOMES}:
         return importlib.import_module(f"rustem.{name}")
     raise AttributeError(f"module 'rustem' has no attribute {name!r}")
 

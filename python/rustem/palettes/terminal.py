@@ -36,14 +36,14 @@ def color_depth(stream: TextIO, environ: Mapping[str, str]) -> Depth:
 
 
 def swatch(color: tuple[int, int, int], depth: Depth, width: int = 6) -> str:
-    """Spaces on a ground of some colour; nothing for "none".
+    r"""Spaces on a ground of some colour; nothing for "none".
 
     Examples
     --------
     >>> swatch((228, 0, 43), "true", 2)
-    '\\x1b[48;2;228;0;43m  \\x1b[0m'
+    '\x1b[48;2;228;0;43m  \x1b[0m'
     >>> swatch((255, 0, 0), "256", 2)
-    '\\x1b[48;5;196m  \\x1b[0m'
+    '\x1b[48;5;196m  \x1b[0m'
     """
     if depth == "none":
         return ""
