@@ -37,7 +37,7 @@ class _FitOptions(TypedDict):
     n_threads: int
 
 def count_colours(
-    pixels: NDArray[Any], n_threads: int
+    pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.uint32]] | None: ...
 def paint(table: NDArray[np.uint8], index: NDArray[np.uint32], n_threads: int) -> NDArray[np.uint8]: ...
 def fit(

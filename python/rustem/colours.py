@@ -28,13 +28,21 @@ class Colours:
     counts : ndarray of shape (m,) or None
         Pixels of each colour; None where every pixel stands for itself.
     index : ndarray of shape (n,) or None
-        The colour of each pixel.
+        The colour of each pixel of the whole picture, m where there is none; None where no colours were counted.
+    mask : ndarray of shape (n,) or None
+        Which pixels of the picture take part; None for all.
     """
 
     values: NDArray[Any]
     features: NDArray[Any]
     counts: NDArray[np.float64] | None
     index: NDArray[np.uint32] | None
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels that take part."""
+        return len(self.values) if self.counts is None else int(self.counts.sum())
 
     def sums(self, labels: NDArray[Any], n_labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Pixels (k,) of each label, and the sum (k, C) of their colours."""
@@ -45,13 +53,19 @@ class Colours:
         ]
         return counts.astype(np.int64), np.stack(columns, axis=1)
 
-    def paint(self, table: NDArray[Any], n_threads: int) -> NDArray[Any]:
-        """Rows of ``table`` (m, ...), one for each pixel."""
-        if self.index is None:
+    def paint(self, table: NDArray[Any], n_threads: int, outside: float = 0) -> NDArray[Any]:
+        """Rows of ``table`` (m, ...), one for each pixel of the picture; ``outside`` for those that take no part."""
+        if self.index is not None:
+            if self.mask is not None:
+                table = np.concatenate([table, np.full_like(table[:1], outside)])
+            rows = np.ascontiguousarray(table).reshape(len(table), -1)
+            painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
+            return painted.view(table.dtype).reshape(-1, *table.shape[1:])
+        if self.mask is None:
             return table
-        rows = np.ascontiguousarray(table).reshape(len(table), -1)
-        painted = _core.paint(rows.view(np.uint8), self.index, n_threads)
-        return painted.view(table.dtype).reshape(-1, *table.shape[1:])
+        laid_out = np.full(self.mask.shape + table.shape[1:], outside, dtype=table.dtype)
+        laid_out[self.mask] = table
+        return laid_out
 
     def part(self, pixels: slice) -> tuple[Colours, NDArray[Any] | slice]:
         """The colours of a run of pixels alone, and where they stand among all."""
@@ -67,19 +81,25 @@ class Colours:
         return own, used
 
 
-def count_colours(pixels: NDArray[Any], unit: float, color_space: ColorSpace, threads: int) -> Colours:
+def count_colours(
+    pixels: NDArray[Any],
+    unit: float,
+    color_space: ColorSpace,
+    threads: int,
+    mask: NDArray[np.bool_] | None = None,
+) -> Colours:
     """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
     counted = None
     if pixels.dtype.kind == "u" and pixels.shape[1] <= 4:
-        counted = _core.count_colours(np.ascontiguousarray(pixels), threads)
-    values, counts, index = (pixels, None, None) if counted is None else counted
+        counted = _core.count_colours(np.ascontiguousarray(pixels), threads, mask)
+    values, counts, index = (pixels if mask is None else pixels[mask], None, None) if counted is None else counted
     features = np.ascontiguousarray(values)
     if color_space != "srgb":
         from rustem.colorspaces import to_space
 
         scaled = features / np.float32(unit) if features.dtype.kind == "u" else features
         features = np.ascontiguousarray(to_space(scaled, color_space))
-    return Colours(values, features, None if counts is None else counts.astype(np.float64), index)
+    return Colours(values, features, None if counts is None else counts.astype(np.float64), index, mask)
 
 
 def rounding_noise(features: NDArray[Any], unit: float) -> float:

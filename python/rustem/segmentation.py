@@ -228,8 +228,7 @@ class Segmentation:
 
     def _spread(self, table: NDArray[Any], outside: float) -> NDArray[Any]:
         """Values of colours, laid out as the picture is."""
-        painted = self._colours.paint(table, self._n_threads)
-        return _lay_out(painted, self.labels.shape, self._inside, outside)
+        return _spread(self._colours, table, self.labels.shape, self._inside, outside, self._n_threads)
 
     def _alpha(self) -> NDArray[Any] | None:
         """The alpha channel of the k-colour picture: that of the original, nothing where there is no label."""
@@ -352,9 +351,10 @@ def segment(
     threads = check_threads(n_threads)
     several = _is_several(image)
     parts = _prepare_all(image, mask, channel_axis) if several else [_prepare(image, mask, channel_axis)]
-    pixels = parts[0].pixels if len(parts) == 1 else np.concatenate([part.pixels for part in parts])
+    pixels = np.concatenate([part.pixels for part in parts]) if several else parts[0].pixels
+    inside = None if several else parts[0].inside
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    colours = count_colours(pixels, unit, color_space, threads)
+    colours = count_colours(pixels, unit, color_space, threads, None if inside is None else inside.ravel())
     feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
     if mixture is None:
         fit = fit_mixture(
@@ -375,7 +375,7 @@ def segment(
             progress=progress,
             n_threads=threads,
         )
-        fit = _ordered(fit, colours, len(pixels), feature_unit, threads)
+        fit = _ordered(fit, colours, feature_unit, threads)
     else:
         fit = _applied(mixture, colours, parts[0].picture.name, feature_unit, threads)
         n_components = mixture.n_components
@@ -403,7 +403,7 @@ def segment(
 
 
 class _Part(NamedTuple):
-    """One picture, and the pixels (n, C) of it that take part."""
+    """One picture, and its pixels (n, C): of several pictures, only those that take part."""
 
     picture: Picture
     shape: tuple[int, ...]
@@ -418,8 +418,6 @@ def _prepare(image: Any, mask: ArrayLike | None, channel_axis: int | None) -> _P
     if picture.pixels.size == 0 or (inside is not None and not inside.any()):
         raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
     pixels = picture.pixels.reshape(int(np.prod(shape)), -1)
-    if inside is not None:
-        pixels = pixels[inside.ravel()]
     _check_finite(pixels, picture.name, shape, inside)
     return _Part(picture, shape, inside, pixels)
 
@@ -440,6 +438,7 @@ def _prepare_all(images: Sequence[Any], masks: Any, channel_axis: int | None) ->
     if not isinstance(masks, list | tuple) or len(masks) != len(images):
         raise InvalidInputError(f"for {len(images)} pictures, give mask as a list of {len(images)} masks or None")
     parts = [_prepare(image, mask, channel_axis) for image, mask in zip(images, masks, strict=True)]
+    parts = [part if part.inside is None else part._replace(pixels=part.pixels[part.inside.ravel()]) for part in parts]
     kinds = [f"{part.pixels.shape[1]} channels of {part.pixels.dtype}" for part in parts]
     for part, kind in zip(parts, kinds, strict=True):
         if kind != kinds[0]:
@@ -450,10 +449,9 @@ def _prepare_all(images: Sequence[Any], masks: Any, channel_axis: int | None) ->
 
 def _of_part(result: Segmentation, part: _Part) -> Segmentation:
     """The result, laid out as the picture is."""
-    painted = result._colours.paint(result._colour_labels, result._n_threads)
     return replace(
         result,
-        labels=_lay_out(painted, part.shape, part.inside, -1),
+        labels=_spread(result._colours, result._colour_labels, part.shape, part.inside, -1, result._n_threads),
         _picture=part.picture,
         _inside=part.inside,
     )
@@ -513,19 +511,26 @@ def _inside(picture: Picture, shape: tuple[int, ...], mask: ArrayLike | None) ->
 
 
 def _check_finite(pixels: NDArray[Any], name: str, shape: tuple[int, ...], inside: NDArray[np.bool_] | None) -> None:
-    if pixels.dtype.kind != "f" or np.isfinite(pixels).all():
+    if pixels.dtype.kind != "f":
         return
-    first = int(np.argmin(np.isfinite(pixels).all(axis=1)))
-    where = np.unravel_index(first if inside is None else np.flatnonzero(inside)[first], shape)
+    finite_values = np.isfinite(pixels)
+    if finite_values.all():
+        return
+    finite = finite_values.all(axis=1)
+    if inside is not None:
+        finite |= ~inside.ravel()
+        if finite.all():
+            return
+    where = np.unravel_index(int(np.argmin(finite)), shape)
     place = ", ".join(str(int(coordinate)) for coordinate in where)
     raise InvalidInputError(f"{name} is NaN or infinite at ({place}): leave such pixels out with mask=")
 
 
-def _ordered(fit: FitResult, colours: Colours, n_pixels: int, unit: float, threads: int) -> FitResult:
+def _ordered(fit: FitResult, colours: Colours, unit: float, threads: int) -> FitResult:
     """The fit with components by weight, the largest first, without those of less than one pixel."""
     mixture = fit.mixture
     order = np.argsort(-mixture.weights, kind="stable")
-    kept = order[mixture.weights[order] * n_pixels >= 1]
+    kept = order[mixture.weights[order] * colours.n_pixels >= 1]
     chosen = replace(
         mixture,
         weights=mixture.weights[kept] / mixture.weights[kept].sum(),
@@ -571,6 +576,19 @@ def _palette(
     if dtype.kind == "u":
         palette = np.clip(np.rint(palette), 0, unit)
     return palette.astype(dtype)
+
+
+def _spread(
+    colours: Colours,
+    table: NDArray[Any],
+    shape: tuple[int, ...],
+    inside: NDArray[np.bool_] | None,
+    outside: float,
+    threads: int,
+) -> NDArray[Any]:
+    """Values of colours, laid out as the picture is."""
+    painted = colours.paint(table, threads, outside)
+    return _lay_out(painted, shape, inside if colours.mask is None else None, outside)
 
 
 def _lay_out(

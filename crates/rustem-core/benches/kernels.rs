@@ -70,10 +70,14 @@ fn road(criterion: &mut Criterion) {
     let pixels: Vec<u8> = values(150_000, 3).iter().map(|value| (value * 60.0) as u8).collect();
     let mut group = criterion.benchmark_group("150k pixels");
     group.throughput(Throughput::Elements(150_000));
-    group.bench_function("count", |bencher| bencher.iter(|| count(black_box(&pixels), 3, &threads)));
-    let colours = count(&pixels, 3, &threads).expect("no interrupt").expect("it pays");
+    let mut index = vec![0; 150_000];
+    group.bench_function("count", |bencher| {
+        bencher.iter(|| count(black_box(&pixels), 3, None, &mut index, &threads));
+    });
+    let colours = count(&pixels, 3, None, &mut index, &threads).expect("no interrupt").expect("it pays");
+    let mut painted = vec![0; pixels.len()];
     group.bench_function("paint", |bencher| {
-        bencher.iter(|| paint(black_box(&colours.values), 3, &colours.index, &threads));
+        bencher.iter(|| paint(black_box(&colours.values), 3, &index, &mut painted, &threads));
     });
     group.finish();
 }

@@ -6,17 +6,15 @@
 #![expect(clippy::needless_pass_by_value, reason = "Python's arguments arrive by value")]
 
 mod convert;
+mod counting;
 mod palettes;
 mod png16;
 mod regions;
 
 use std::ops::ControlFlow;
 
-use numpy::{
-    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use rustem_core::colours::{self, Channel};
 use rustem_core::em::{self, Config};
 use rustem_core::initialise::Start;
 use rustem_core::kernels::Real;
@@ -26,52 +24,6 @@ use rustem_core::restarts::{Labelled, fit_best};
 use rustem_core::samples::{Element, Samples};
 
 use convert::{MixtureArrays, Rows, interrupted, raise, with_rows};
-
-/// Distinct rows of (n, c) uint8 or uint16 `pixels`: (colours, counts, index), or None where counting does not pay.
-#[pyfunction]
-fn count_colours<'py>(py: Python<'py>, pixels: Rows<'py>, n_threads: usize) -> PyResult<Option<ColourArrays<'py>>> {
-    match pixels {
-        Rows::U8(pixels) => count_of(py, &pixels, n_threads),
-        Rows::U16(pixels) => count_of(py, &pixels, n_threads),
-        Rows::F32(_) | Rows::F64(_) => Ok(None),
-    }
-}
-
-type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>);
-
-fn count_of<'py, C: Channel + numpy::Element>(
-    py: Python<'py>,
-    pixels: &PyReadonlyArray2<'py, C>,
-    n_threads: usize,
-) -> PyResult<Option<ColourArrays<'py>>> {
-    let channels = pixels.shape()[1];
-    let values = pixels.as_slice()?;
-    let counted = py
-        .detach(|| colours::count(values, channels, &Threads::new(n_threads, &interrupted)))
-        .map_err(|error| raise(py, error))?;
-    counted
-        .map(|found| {
-            let values = found.values.into_pyarray(py).reshape([found.counts.len(), channels])?;
-            Ok((values.into_any(), found.counts.into_pyarray(py), found.index.into_pyarray(py)))
-        })
-        .transpose()
-}
-
-/// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes).
-#[pyfunction]
-fn paint<'py>(
-    py: Python<'py>,
-    table: PyReadonlyArray2<'py, u8>,
-    index: PyReadonlyArray1<'py, u32>,
-    n_threads: usize,
-) -> PyResult<Bound<'py, PyArray2<u8>>> {
-    let width = table.shape()[1];
-    let (rows, index) = (table.as_slice()?, index.as_slice()?);
-    let painted = py
-        .detach(|| colours::paint(rows, width, index, &Threads::new(n_threads, &interrupted)))
-        .map_err(|error| raise(py, error))?;
-    painted.into_pyarray(py).reshape([index.len(), width])
-}
 
 /// What [`fit`] is asked for, by name.
 #[derive(FromPyObject)]
@@ -238,11 +190,13 @@ fn simd_level() -> String {
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
+    use super::counting::{count_colours, paint};
+    #[pymodule_export]
     use super::palettes::dither;
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
     #[pymodule_export]
     use super::regions::regions;
     #[pymodule_export]
-    use super::{count_colours, fit, label, log_densities, paint, responsibilities, simd_level};
+    use super::{fit, label, log_densities, responsibilities, simd_level};
 }

@@ -1,0 +1,91 @@
+//! Distinct colours, and painting through their index.
+
+use numpy::{
+    Element, IntoPyArray, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+use rustem_core::colours::{self, Channel};
+use rustem_core::parallel::Threads;
+
+use crate::convert::{Rows, interrupted, raise};
+
+/// Pixels below which starting threads takes longer than the work.
+const WORTH_THREADS: usize = 1 << 17;
+
+/// Distinct rows of (n, c) uint8 or uint16 `pixels`: (colours, counts, index), or None where counting does not pay.
+///
+/// Pixels that `mask` (n,) leaves out are not counted; their index is the number of colours.
+#[pyfunction]
+#[pyo3(signature = (pixels, n_threads, mask=None))]
+pub(crate) fn count_colours<'py>(
+    py: Python<'py>,
+    pixels: Rows<'py>,
+    n_threads: usize,
+    mask: Option<PyReadonlyArray1<'py, bool>>,
+) -> PyResult<Option<ColourArrays<'py>>> {
+    match pixels {
+        Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref()),
+        Rows::U16(pixels) => count_of(py, &pixels, n_threads, mask.as_ref()),
+        Rows::F32(_) | Rows::F64(_) => Ok(None),
+    }
+}
+
+type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>);
+
+fn count_of<'py, C: Channel + Element>(
+    py: Python<'py>,
+    pixels: &PyReadonlyArray2<'py, C>,
+    n_threads: usize,
+    mask: Option<&PyReadonlyArray1<'py, bool>>,
+) -> PyResult<Option<ColourArrays<'py>>> {
+    let [n, channels] = *pixels.shape() else { return Ok(None) };
+    let index: Bound<PyArray1<u32>> = empty(py, [n])?;
+    let mut numbers = index.try_readwrite()?;
+    let (values, numbers) = (pixels.as_slice()?, numbers.as_slice_mut()?);
+    let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
+    let counted = py
+        .detach(|| colours::count(values, channels, mask, numbers, &threads_for(n, n_threads)))
+        .map_err(|error| raise(py, error))?;
+    counted
+        .map(|found| {
+            let values = found.values.into_pyarray(py).reshape([found.counts.len(), channels])?;
+            Ok((values.into_any(), found.counts.into_pyarray(py), index))
+        })
+        .transpose()
+}
+
+/// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes).
+#[pyfunction]
+pub(crate) fn paint<'py>(
+    py: Python<'py>,
+    table: PyReadonlyArray2<'py, u8>,
+    index: PyReadonlyArray1<'py, u32>,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    let width = table.shape()[1];
+    let (rows, index) = (table.as_slice()?, index.as_slice()?);
+    let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
+    let mut output = painted.try_readwrite()?;
+    let bytes = output.as_slice_mut()?;
+    py.detach(|| colours::paint(rows, width, index, bytes, &threads_for(index.len(), n_threads)))
+        .map_err(|error| raise(py, error))?;
+    drop(output);
+    Ok(painted)
+}
+
+/// An array from `NumPy`'s own allocator, which asks for huge pages: memory that is not zeroed here and faults less.
+fn empty<T: Element, const D: usize>(
+    py: Python<'_>,
+    shape: [usize; D],
+) -> PyResult<Bound<'_, PyArray<T, numpy::ndarray::Dim<[usize; D]>>>>
+where
+    numpy::ndarray::Dim<[usize; D]>: numpy::ndarray::Dimension,
+{
+    let array = py.import("numpy")?.call_method1("empty", (shape.to_vec(), T::get_dtype(py)))?;
+    Ok(array.cast_into()?)
+}
+
+fn threads_for(n_pixels: usize, n_threads: usize) -> Threads<'static> {
+    Threads::new(if n_pixels < WORTH_THREADS { 1 } else { n_threads }, &interrupted)
+}
