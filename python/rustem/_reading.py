@@ -10,16 +10,19 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from rustem.exceptions import ImageError, RustemError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COMMON_MAGIC = {b"\xff\xd8\xff": (".jpg", ".jpeg"), b"\x89PNG\r\n\x1a\n": (".png",)}
 # Only where one of these occurs can a PNG file tell its orientation.
 _PNG_ORIENTATION = re.compile(rb"eXIf|Raw profile type exif|XML:com.adobe.xmp")
 _EXIF_KEYS = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"))
@@ -97,7 +100,7 @@ def _open(file: BinaryIO, head: bytes, name: str) -> Image.Image:
     file.seek(0)
     with _no_warnings():
         try:
-            return Image.open(file)
+            return Image.open(_by_name(file, head))
         except UnidentifiedImageError:
             if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
                 raise
@@ -107,6 +110,16 @@ def _open(file: BinaryIO, head: bytes, name: str) -> Image.Image:
                 raise ImageError(f"{name}: reading HEIC needs one more package; pip install pillow-heif") from None
             file.seek(0)
             return Image.open(file)
+
+
+def _by_name(file: BinaryIO, head: bytes) -> BinaryIO | str:
+    """The name of a file that is what its name says: for that, Pillow imports one reader instead of all common ones."""
+    name = getattr(file, "name", None)
+    if isinstance(name, str):
+        for magic, endings in _COMMON_MAGIC.items():
+            if head.startswith(magic) and name.lower().endswith(endings):
+                return name
+    return file
 
 
 @contextlib.contextmanager
@@ -190,9 +203,18 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     with _no_warnings(), contextlib.suppress(Exception):  # broken metadata leaves the pixels alone
         image.load()  # a PNG may tell its orientation after the pixels
-        if _EXIF_KEYS.intersection(image.info):  # else spare the import of Pillow's reader of EXIF
+        # Else spare the import of Pillow's reader of EXIF.
+        if any(_may_tell_orientation(key, image.info[key]) for key in _EXIF_KEYS.intersection(image.info)):
             return int(image.getexif().get(0x0112, 1))
     return 1
+
+
+def _may_tell_orientation(key: str, value: bytes | str) -> bool:
+    """Whether the tag's number, 0x0112, occurs in EXIF, or its name in XMP."""
+    data = value.encode() if isinstance(value, str) else value
+    if key == "exif":
+        return b"\x01\x12" in data or b"\x12\x01" in data
+    return b"Orientation" in data or "xmp" not in key
 
 
 def _read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from rustem._reading import Picture, decode, describes, from_pillow, in_plain_type, reading, white
 from rustem.exceptions import ImageError, InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Picture", "from_pil", "read", "write", "write_indexed", "write_labels"]
 
@@ -164,7 +166,7 @@ def write(
     image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
     if profile is not None:
         options["icc_profile"] = profile
-    _save(path, lambda file: image.save(file, kind, **options), overwrite)
+    _save(path, lambda file: image.save(file, **options), overwrite)
 
 
 def write_indexed(
@@ -238,7 +240,7 @@ def write_indexed(
     if kind == "PNG":
         options["bits"] = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
         options["icc_profile"] = icc_profile if describes(icc_profile, entries[None]) else None
-    _save(path, lambda file: image.save(file, kind, **options), overwrite)
+    _save(path, lambda file: image.save(file, **options), overwrite)
 
 
 def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: bool = True) -> None:
@@ -369,7 +371,8 @@ def _save(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object], 
         raise ImageError(f"{name}: this is a folder; name a file in it")
     if not overwrite and os.path.lexists(target):
         raise ImageError(f"{name}: the file exists; choose another name, or allow to overwrite it")
-    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
+    # With the ending of the target: Pillow imports the one writer it needs.
+    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp{os.path.splitext(name)[1]}")
     try:
         with open(temporary, "xb") as file:
             write_to(file)

@@ -1,0 +1,283 @@
+"""How time and memory grow: with pixels, components, features and threads; what counting and starting up cost.
+
+    RUSTEM_DATA=folder python benchmarks/scaling.py --docs docs/performance.md --plot docs/scaling.svg
+
+RUSTEM_DATA names a folder with seed/img.jpg and large/*.jpg; what is missing is left out. Every case runs in a process
+of its own, whose peak memory is read at its end. Prints and writes JSON, replaces the tables between the markers of
+the page, and plots the scaling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+K, N_ITER = 32, 30
+CLASSIC = "seed/img.jpg"
+PHOTOGRAPHS = ("large/sunset_by_Aitzol_Berasategi.jpg", "large/seeding_by_Clements_Engelhardt.jpg")
+MAP = "large/shadedrelief.jpg"
+SIZES = (100_000, 300_000, 1_000_000, 3_000_000)
+COMPONENTS = (2, 4, 8, 16, 32, 64, 128, 256, 512)
+FEATURES = (1, 2, 3, 4, 6, 8, 16, 32, 64, 128, 200)
+THREADS = (1, 2)
+MB = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3, help="runs of each case, of which the fastest counts (3)")
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("scaling.json"))
+    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--plot", type=Path, help="SVG file to write")
+    parser.add_argument("--only", choices=("road", "components", "features", "counting", "noise", "startup"))
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.case:
+        case = json.loads(args.case)
+        print(json.dumps(globals()[f"run_{case['kind']}"](case)))
+        return
+    rows = json.loads(args.report.read_text(encoding="utf-8")) if args.report.exists() else []
+    if args.only is None:
+        rows = []
+    rows = [row for row in rows if row["kind"] != args.only]
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder), args.runs):
+            if args.only in (None, case["kind"]):
+                rows.append({**case, **in_a_process(case)})
+                print(json.dumps(rows[-1]), flush=True)
+    args.report.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if args.docs:
+        import scaling_report
+
+        scaling_report.write_page(args.docs, rows)
+    if args.plot:
+        import scaling_report
+
+        scaling_report.plot(args.plot, rows)
+
+
+def cases(folder: Path, runs: int) -> Iterator[dict]:
+    """Everything that is measured."""
+    data = Path(os.environ.get("RUSTEM_DATA", "."))
+    pictures = {}
+    for name in (CLASSIC, *PHOTOGRAPHS, MAP):
+        if (data / name).exists():
+            pictures[name] = {"picture": Path(name).name, "path": save(folder, data / name), "runs": runs}
+        else:
+            print(f"{data / name}: not found, left out", file=sys.stderr)
+    yield from road_cases(pictures)
+    for d, threads in product(FEATURES, THREADS):
+        yield {"kind": "features", "d": d, "k": 16, "n": 20_000, "threads": threads, "runs": runs}
+    yield from counting_cases(pictures)
+    for dtype, channels in (("uint8", 3), ("uint8", 4), ("uint16", 3)):
+        yield {"kind": "noise", "dtype": dtype, "channels": channels, "n": 1_000_000, "k": 8, "runs": runs}
+    if CLASSIC in pictures:
+        yield {"kind": "startup", "path": str(data / CLASSIC), "runs": 7 * runs}
+
+
+def road_cases(pictures: dict[str, dict]) -> Iterator[dict]:
+    sizes = [(name, None) for name in pictures] + [(MAP, size) for size in SIZES if MAP in pictures]
+    for (name, size), threads in product(sizes, THREADS):
+        yield {"kind": "road", "crop": size, "threads": threads, **pictures[name]}
+    if PHOTOGRAPHS[0] in pictures:
+        for k, threads in product(COMPONENTS, THREADS):
+            yield {"kind": "components", "k": k, "threads": threads, "crop": 1_000_000, **pictures[PHOTOGRAPHS[0]]}
+
+
+def counting_cases(pictures: dict[str, dict]) -> Iterator[dict]:
+    """Each picture as it is, and one photograph in all types."""
+    for name, picture in pictures.items():
+        every = product(("uint8", "uint16"), (1, 2, 3, 4)) if name == PHOTOGRAPHS[0] else [("uint8", 3)]
+        for dtype, channels in every:
+            yield {"kind": "counting", "dtype": dtype, "channels": channels, **picture}
+
+
+def save(folder: Path, path: Path) -> str:
+    """The decoded picture as a file that loads without any memory beside the array."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None
+    target = folder / f"{path.stem}.npy"
+    np.save(target, np.asarray(Image.open(path).convert("RGB")))
+    return str(target)
+
+
+def in_a_process(case: dict) -> dict:
+    # Compiled bytecode is what an installed package has.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    return json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
+
+
+def load(case: dict) -> np.ndarray:
+    """The picture, or its rows from the top until there are about as many pixels as asked for, of half the width."""
+    pixels = np.load(case["path"])
+    size = case.get("crop")
+    if size is None:
+        return pixels
+    width = min(pixels.shape[1] // 2, size // 100)
+    return np.ascontiguousarray(pixels[: size // width, :width])
+
+
+def timed(function: Callable, seconds: dict[str, float], name: str) -> Callable:
+    """The function, with the time that its last call took left in ``seconds``."""
+
+    def call(*args, **keywords):
+        start = time.perf_counter()
+        try:
+            return function(*args, **keywords)
+        finally:
+            seconds[name] = time.perf_counter() - start
+
+    return call
+
+
+def run_road(case: dict) -> dict:
+    """The whole of segment() and the k-colour picture, from an array in memory; stages, and memory at its peak."""
+    from rustem import segmentation
+
+    stages: dict[str, float] = {}
+    for name in ("count_colours", "fit_mixture"):
+        setattr(segmentation, name, timed(getattr(segmentation, name), stages, name))
+    segmentation.segment(np.arange(3000, dtype=np.uint8).reshape(10, 100, 3), 2, tol=0, max_iter=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pixels = load(case)
+    best: dict = {}
+    peak = None
+    for _ in range(case["runs"]):
+        start = time.perf_counter()
+        seg = segmentation.segment(pixels, K, tol=0, max_iter=N_ITER, n_threads=case["threads"])
+        image = seg.image
+        whole = time.perf_counter() - start
+        if peak is None:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+            needed = (pixels.nbytes + seg.labels.nbytes + image.nbytes + 4 * seg.labels.size) / MB
+        if not best or whole < best["seconds"]:
+            best = {"seconds": whole, "count": stages["count_colours"], "fit": stages["fit_mixture"]}
+        facts = {"pixels": seg.labels.size, "distinct_colours": seg.n_distinct}
+        del seg, image
+    return {**facts, **best, "peak_mb": peak, "input_output_index_mb": needed}
+
+
+def run_components(case: dict) -> dict:
+    from rustem.colours import count_colours
+    from rustem.mixture import fit_mixture
+
+    colours = count_colours(load(case).reshape(-1, 3), 255.0, "srgb", case["threads"])
+    options = {"sample_weight": colours.counts, "unit": 255.0, "tol": 0, "n_threads": case["threads"]}
+    return {"distinct_colours": len(colours.values), **fit_seconds(fit_mixture, colours.features, case, options)}
+
+
+def run_features(case: dict) -> dict:
+    from rustem.mixture import fit_mixture
+
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(case["k"], case["d"]))
+    samples = centres[random.integers(case["k"], size=case["n"])] + random.normal(size=(case["n"], case["d"])) / 2
+    options = {"covariance_floor": 1e-6, "tol": 0, "n_threads": case["threads"]}
+    return fit_seconds(fit_mixture, samples.astype(np.float32), case, options)
+
+
+def fit_seconds(fit: Callable, samples: np.ndarray, case: dict, options: dict) -> dict:
+    """Seconds per iteration, from fits of two lengths, and of the start alone."""
+    seconds = {}
+    for n_iter in (1, 11):
+        times = []
+        for _ in range(case["runs"]):
+            start = time.perf_counter()
+            fit(samples, case["k"], max_iter=n_iter, **options)
+            times.append(time.perf_counter() - start)
+        seconds[n_iter] = min(times)
+    each = (seconds[11] - seconds[1]) / 10
+    return {"iteration": each, "start": seconds[1] - each}
+
+
+def run_counting(case: dict) -> dict:
+    """Distinct colours of the picture's channels, the first call of the process apart; and painting."""
+    from rustem import _core
+    from rustem._validation import available_cpus
+
+    pixels = load(case)[..., [0, 1, 2, 1][: case["channels"]]]
+    pixels = pixels.reshape(-1, case["channels"]).astype(case["dtype"]) * (257 if case["dtype"] == "uint16" else 1)
+    pixels = np.ascontiguousarray(pixels.astype(case["dtype"]))
+    threads = available_cpus()
+    times = []
+    for _ in range(case["runs"] + 1):
+        start = time.perf_counter()
+        found = _core.count_colours(pixels, threads)
+        times.append(time.perf_counter() - start)
+    result = {"pixels": len(pixels), "threads": threads, "cold": times[0], "seconds": min(times[1:])}
+    if found is None:
+        return result
+    colours, _, index = found
+    result |= {"distinct_colours": len(colours)}
+    for name, width in (("labels", 2), ("image", 3)):
+        table = np.zeros((len(colours), width), np.uint8)
+        times = []
+        for _ in range(case["runs"]):
+            start = time.perf_counter()
+            _core.paint(table, index, threads)
+            times.append(time.perf_counter() - start)
+        result[name] = min(times)
+    return result
+
+
+def run_noise(case: dict) -> dict:
+    """What the attempt to count costs where it is given up, beside the whole of a short segment()."""
+    from rustem import _core, segment
+    from rustem._validation import available_cpus
+
+    top = np.iinfo(case["dtype"]).max
+    shape = (case["n"] // 1000, 1000, case["channels"])
+    pixels = np.random.default_rng(0).integers(0, top, shape, endpoint=True, dtype=case["dtype"])
+    times: dict[str, list[float]] = {"count": [], "seconds": []}
+    for _ in range(case["runs"]):
+        start = time.perf_counter()
+        given_up = _core.count_colours(pixels.reshape(-1, case["channels"]), available_cpus()) is None
+        times["count"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        segment(pixels, case["k"], tol=0, max_iter=10)
+        times["seconds"].append(time.perf_counter() - start)
+    return {"given_up": given_up, **{name: min(values) for name, values in times.items()}}
+
+
+def run_startup(case: dict) -> dict:
+    """Medians of interleaved runs: imports, and the command line beside its bare floor."""
+    floor = "import sys, numpy; from PIL import Image; pixels = numpy.asarray(Image.open(sys.argv[1])); "
+    floor += "Image.fromarray(pixels).save(sys.argv[2])"
+    with tempfile.TemporaryDirectory() as folder:
+        target = str(Path(folder, "target.png"))
+        segment = ["-m", "rustem", "segment", case["path"], "-o", target, "--force", "--quiet"]
+        segment += ["-k", str(K), "--max-iter", str(N_ITER), "--tol", "0", "--covariance-type"]
+        commands = {
+            "import_numpy": ["-c", "import numpy"],
+            "import_rustem": ["-c", "import numpy; import rustem"],
+            "import_segment": ["-c", "import numpy; from rustem import segment"],
+            "floor": ["-c", floor, case["path"], target],
+            "spherical": [*segment, "spherical"],
+            "full": [*segment, "full"],
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for run in range(case["runs"] + 1):
+            for name, arguments in commands.items():
+                start = time.perf_counter()
+                subprocess.run([sys.executable, *arguments], check=True)
+                if run:
+                    times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+if __name__ == "__main__":
+    main()

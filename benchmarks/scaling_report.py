@@ -1,0 +1,135 @@
+"""Tables and plot of what scaling.py measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_page(path: Path, rows: list[dict]) -> None:
+    """Replace what stands between the page's markers."""
+    text = path.read_text(encoding="utf-8")
+    tables = {"counting": counting_table, "road": road_table, "scaling": scaling_table, "startup": startup_table}
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise SystemExit(f"{path}: {begin} and {end} must stand in it once each")
+        lines = table(rows)
+        if lines:
+            head, tail = text.split(begin)[0], text.split(end)[1]
+            text = "\n".join([f"{head}{begin}", *lines, end]) + tail
+    path.write_text(text, encoding="utf-8")
+
+
+def of_kind(rows: list[dict], kind: str) -> list[dict]:
+    return [row for row in rows if row["kind"] == kind]
+
+
+def counting_table(rows: list[dict]) -> list[str]:
+    """Counting and painting by picture and type, and what noise costs."""
+    lines = [
+        "| picture | type | pixels | distinct colours | first call, ms | counting, ns per pixel | labels | k colours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in of_kind(rows, "counting"):
+        each = {
+            name: f"{1e9 * row[name] / row['pixels']:.1f}" for name in ("seconds", "labels", "image") if name in row
+        }
+        found = f"{row['distinct_colours']:,}" if "distinct_colours" in row else "not counted"
+        lines.append(
+            f"| {row['picture']} | {row['channels']} × {row['dtype']} | {row['pixels']:,} | {found} "
+            f"| {1e3 * row['cold']:.1f} | {each['seconds']} | {each.get('labels', '')} | {each.get('image', '')} |"
+        )
+    lines += [
+        "",
+        "| noise | pixels | attempt, ms | `segment()`, k = 8, 10 iterations, ms | share |",
+        "|---|---|---|---|---|",
+    ]
+    for row in of_kind(rows, "noise"):
+        lines.append(
+            f"| {row['channels']} × {row['dtype']} | {row['n']:,} | {1e3 * row['count']:.1f} "
+            f"| {1e3 * row['seconds']:.0f} | {100 * row['count'] / row['seconds']:.1f} % |"
+        )
+    return lines if len(lines) > 5 else []
+
+
+def road_table(rows: list[dict]) -> list[str]:
+    """Whole segment() by picture and threads."""
+    lines = [
+        "| picture | pixels | distinct colours | threads | count, s | fit, s | whole, s | ns per pixel without the fit "
+        "| peak, MB | input + output + index, MB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in of_kind(rows, "road"):
+        rest = 1e9 * (row["seconds"] - row["fit"]) / row["pixels"]
+        distinct = f"{row['distinct_colours']:,}" if row["distinct_colours"] else "not counted"
+        part = "" if row["crop"] is None else ", part"
+        lines.append(
+            f"| {row['picture']}{part} | {row['pixels']:,} | {distinct} | {row['threads']} | {row['count']:.3f} "
+            f"| {row['fit']:.3f} | {row['seconds']:.3f} | {rest:.1f} | {row['peak_mb']:.0f} "
+            f"| {row['input_output_index_mb']:.0f} |"
+        )
+    return lines if len(lines) > 2 else []
+
+
+def scaling_table(rows: list[dict]) -> list[str]:
+    """Milliseconds per iteration by components and by features, on one thread and on two."""
+    lines: list[str] = []
+    for kind, variable, title in (("components", "k", "components k"), ("features", "d", "features d")):
+        values = list(dict.fromkeys(row[variable] for row in of_kind(rows, kind)))
+        if not values:
+            continue
+        lines += [f"| {title} | " + " | ".join(map(str, values)) + " |", "|---" * (1 + len(values)) + "|"]
+        for threads in dict.fromkeys(row["threads"] for row in of_kind(rows, kind)):
+            found = [row for row in of_kind(rows, kind) if row["threads"] == threads]
+            cells = " | ".join(f"{1e3 * row['iteration']:.3g}" for row in found)
+            lines.append(f"| ms per iteration, {threads} thread{'s' * (threads > 1)} | {cells} |")
+        lines.append("")
+    return lines
+
+
+def startup_table(rows: list[dict]) -> list[str]:
+    """Imports and the command line."""
+    lines: list[str] = []
+    for row in of_kind(rows, "startup"):
+        base = row["import_numpy"]
+        lines += [
+            "| | target | measured |",
+            "|---|---|---|",
+            f"| `import rustem`, beyond NumPy | 15 ms | {1e3 * (row['import_rustem'] - base):.1f} ms |",
+            f"| `from rustem import segment`, beyond NumPy | | {1e3 * (row['import_segment'] - base):.1f} ms |",
+            f"| bare floor: Python, NumPy, Pillow, decode, encode | | {1e3 * row['floor']:.0f} ms |",
+        ]
+        for family in ("spherical", "full"):
+            ratio = row[family] / row["floor"]
+            lines.append(
+                f"| `rustem segment`, {family}, file to file | 1.35 × the floor "
+                f"| {1e3 * row[family]:.0f} ms, {ratio:.2f} × |"
+            )
+    return lines
+
+
+def plot(path: Path, rows: list[dict]) -> None:
+    """Time against pixels, components and features, on logarithmic axes."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "rustem", "font.size": 9}
+    import matplotlib.pyplot as plt
+
+    panels = [
+        ("road", "pixels", "seconds", "segment(), k = 32, 30 iterations", "pixels", "seconds"),
+        ("components", "k", "iteration", "one iteration, 1 MP of a photograph", "components", "milliseconds"),
+        ("features", "d", "iteration", "one iteration, 20,000 samples, k = 16", "features", "milliseconds"),
+    ]
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    for axis, (kind, x, y, title, x_label, y_label) in zip(axes, panels, strict=True):
+        for threads, colour in ((1, "tab:blue"), (2, "tab:orange")):
+            found = sorted((row[x], row[y]) for row in of_kind(rows, kind) if row["threads"] == threads)
+            if found:
+                scale = 1e3 if y_label == "milliseconds" else 1
+                label = f"{threads} thread{'s' * (threads > 1)}"
+                axis.loglog(*zip(*[(a, scale * b) for a, b in found], strict=True), "o-", color=colour, label=label)
+        axis.set(title=title, xlabel=x_label, ylabel=y_label)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.savefig(path, metadata={"Date": None})
