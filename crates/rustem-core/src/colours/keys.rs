@@ -3,9 +3,6 @@
 
 use std::marker::PhantomData;
 
-/// Keys that are made at a time.
-pub(super) const BATCH: usize = 32;
-
 /// A channel value that can be part of a key.
 pub trait Channel: Copy + Default + Send + Sync {
     #[doc(hidden)]
@@ -80,14 +77,6 @@ impl<C: Channel, const N: usize> Keys<C, N> {
             }
         }
         key
-    }
-
-    /// The keys of up to [`BATCH`] rows.
-    #[inline(always)]
-    pub(super) fn batch(&self, rows: &[[C; N]]) -> [u64; BATCH] {
-        let mut keys = [0; BATCH];
-        keys.iter_mut().zip(rows).for_each(|(key, row)| *key = self.key(row));
-        keys
     }
 
     pub(super) fn colour(&self, key: u64) -> [C; N] {

@@ -18,8 +18,6 @@ pub(super) trait KeySet: Send + Sync + Sized {
     /// An empty set for keys of so many bits.
     fn new(key_bits: usize) -> Self;
     fn insert(&mut self, key: u64);
-    /// Reads where these keys belong, so that the cache has it when they are inserted or looked up.
-    fn touch(&self, _keys: &[u64]) {}
     fn len(&self) -> usize;
     /// Takes in the keys of `other`.
     fn unite(&mut self, other: &Self);
@@ -95,17 +93,11 @@ impl CubeTable {
         Self { slots: vec![(0, 0); slots], ranks: Vec::new(), shift: 64 - slots.trailing_zeros(), used: 0, len: 0 }
     }
 
-    /// Where the search for `cube` begins.
-    #[inline(always)]
-    fn home(&self, cube: u64) -> usize {
-        // Multiplicative hashing: the upper bits of a product with an odd constant (Knuth, TAOCP 3, section 6.4).
-        (cube.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
-    }
-
     /// Where `cube` stands, or the free slot where it belongs.
     #[inline(always)]
     fn slot(&self, cube: u64) -> usize {
-        let mut slot = self.home(cube);
+        // Multiplicative hashing: the upper bits of a product with an odd constant (Knuth, TAOCP 3, section 6.4).
+        let mut slot = (cube.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
         while self.slots[slot].1 != 0 && self.slots[slot].0 != cube {
             slot = (slot + 1) & (self.slots.len() - 1);
         }
@@ -139,19 +131,13 @@ impl CubeTable {
 
 impl KeySet for CubeTable {
     fn new(_key_bits: usize) -> Self {
-        Self::with_slots(1 << 10)
+        Self::with_slots(1 << 14)
     }
 
     #[inline(always)]
     fn insert(&mut self, key: u64) {
         let (cube, bit) = split(key);
         self.insert_keys(cube, bit);
-    }
-
-    #[inline(always)]
-    fn touch(&self, keys: &[u64]) {
-        // Without branches, the reads wait for memory together; the search after them hardly waits at all.
-        std::hint::black_box(keys.iter().fold(0, |sum, key| sum ^ self.slots[self.home(key >> CUBE_BITS)].1));
     }
 
     fn len(&self) -> usize {
