@@ -140,7 +140,9 @@ impl<C: Channel, const N: usize> Picture<'_, C, N> {
         let end = self.rows.len().min(start + length);
         let rows = &self.rows[start..end];
         let Some(mask) = self.mask else {
-            rows.iter().for_each(|row| set.insert(self.keys.key(row)));
+            for row in rows {
+                set.insert(self.keys.key(row));
+            }
             return rows.len();
         };
         let inside = rows.iter().zip(&mask[start..end]).filter(|(_, inside)| **inside);
