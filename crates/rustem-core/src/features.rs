@@ -9,7 +9,7 @@ use crate::filters::{ROWS, blur};
 use crate::parallel::Threads;
 use crate::samples::Element;
 
-/// Features of each pixel in [`Features::rows`].
+/// Features of each pixel in `Features::rows`.
 pub const N_FEATURES: usize = 7;
 /// Standard deviations, in pixels, of the windows that smooth colour, deviation and gradients.
 const COLOUR_SIGMA: f64 = 1.0;
