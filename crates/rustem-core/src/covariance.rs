@@ -60,8 +60,7 @@ pub(crate) fn precision_factor(covariance: &[f64], family: CovarianceType, d: us
     match family {
         CovarianceType::Full | CovarianceType::Tied => {
             let lower = DMatrix::from_row_slice(d, d, covariance).cholesky()?.unpack();
-            let inverse = lower.solve_lower_triangular(&DMatrix::identity(d, d))?;
-            let factor: Vec<f64> = inverse.transpose().as_slice().to_vec();
+            let factor = inverse_of_triangle(&lower, d);
             factor.iter().all(|value| value.is_finite()).then_some(factor)
         }
         CovarianceType::Diag | CovarianceType::Spherical => covariance
@@ -69,6 +68,21 @@ pub(crate) fn precision_factor(covariance: &[f64], family: CovarianceType, d: us
             .map(|variance| (*variance > 0.0 && variance.is_finite()).then(|| variance.sqrt().recip()))
             .collect(),
     }
+}
+
+/// The inverse of a lower triangle, row by row: each row from those above it, d³/6 products in all.
+fn inverse_of_triangle(lower: &DMatrix<f64>, d: usize) -> Vec<f64> {
+    let mut inverse = vec![0.0; d * d];
+    for a in 0..d {
+        let (above, row) = inverse.split_at_mut(a * d);
+        for (b, above) in above.chunks_exact(d).enumerate() {
+            let factor = lower[(a, b)];
+            row.iter_mut().zip(&above[..=b]).for_each(|(value, above)| *value -= factor * above);
+        }
+        row[a] = 1.0;
+        row[..=a].iter_mut().for_each(|value| *value /= lower[(a, a)]);
+    }
+    inverse
 }
 
 /// ½ ln det Σ⁻¹ from the factor of [`precision_factor`].

@@ -27,6 +27,11 @@ macro_rules! dispatch {
                 #[inline(always)]
                 || $call,
             ),
+            #[cfg(test)]
+            Level::Fallback($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            ),
             level => match level.as_sse2() {
                 Some($simd) => $simd.vectorize(
                     #[inline(always)]

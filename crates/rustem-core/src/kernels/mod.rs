@@ -215,8 +215,12 @@ pub(crate) fn levels() -> Vec<fearless_simd::Level> {
     use fearless_simd::Level;
     let best = Level::new();
     #[cfg(target_arch = "x86_64")]
-    let levels =
-        [best.as_sse2().map(Level::Sse2), best.as_avx2().map(Level::Avx2), best.as_avx512().map(Level::Avx512)];
+    let levels = [
+        Some(Level::fallback()),
+        best.as_sse2().map(Level::Sse2),
+        best.as_avx2().map(Level::Avx2),
+        best.as_avx512().map(Level::Avx512),
+    ];
     #[cfg(not(target_arch = "x86_64"))]
     let levels = [Some(best)];
     levels.into_iter().flatten().collect()

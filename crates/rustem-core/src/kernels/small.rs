@@ -80,7 +80,7 @@ fn log_joint<S: Simd, T: Real, F: Family, const D: usize>(
             for a in 1..D {
                 square = difference[a].mul_add(difference[a], square);
             }
-            sum = square.mul_add(splat(simd, -(factor[0] * factor[0])), sum);
+            sum = (-square).mul_add(splat(simd, factor[0] * factor[0]), sum);
         }
     }
     sum
@@ -162,17 +162,25 @@ pub(super) fn moments_tile<S: Simd, T: Real, F: Family, const D: usize>(
             let responsibility = load(simd, row, lane) * load(simd, weight, lane);
             let difference = difference::<S, T, D>(simd, &load_sample(simd, values, lane), mean);
             mass += responsibility;
+            if F::FORM == Form::Spherical {
+                let mut square = difference[0] * difference[0];
+                first[0] = responsibility.mul_add(difference[0], first[0]);
+                for a in 1..D {
+                    first[a] = responsibility.mul_add(difference[a], first[a]);
+                    square = difference[a].mul_add(difference[a], square);
+                }
+                second[0][0] = responsibility.mul_add(square, second[0][0]);
+                continue;
+            }
             for a in 0..D {
                 let weighted = responsibility * difference[a];
                 first[a] += weighted;
-                match F::FORM {
-                    Form::Full => {
-                        for b in 0..=a {
-                            second[a][b] = weighted.mul_add(difference[b], second[a][b]);
-                        }
-                    }
-                    Form::Diag => second[0][a] = weighted.mul_add(difference[a], second[0][a]),
-                    Form::Spherical => second[0][0] = weighted.mul_add(difference[a], second[0][0]),
+                if F::FORM == Form::Diag {
+                    second[0][a] = weighted.mul_add(difference[a], second[0][a]);
+                    continue;
+                }
+                for b in 0..=a {
+                    second[a][b] = weighted.mul_add(difference[b], second[a][b]);
                 }
             }
         }
