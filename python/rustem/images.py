@@ -181,8 +181,8 @@ def write_indexed(
     """Write a picture of k colours: as an indexed file where the format allows, else painted.
 
     An 8-bit palette of up to 256 colours makes an indexed PNG of 1, 2, 4 or 8 bits per pixel, or an indexed GIF.
-    Pixels that are fully transparent take one more entry; where there is none left, or other pixels are partly
-    transparent, the picture is painted.
+    Pixels that are fully transparent take one more entry. Colours may be partly transparent in PNG, each everywhere
+    alike. Where 256 entries are not enough, or the format is another, the picture is painted.
 
     Parameters
     ----------
@@ -221,26 +221,54 @@ def write_indexed(
         raise InvalidInputError(f"{name}: alpha has shape {np.shape(alpha)}, the labels {index.shape}; make them equal")
     opacity = None if alpha is None else np.asarray(alpha)
     hidden = index < 0 if opacity is None else (index < 0) | (opacity == 0)
-    k, any_hidden = len(colours), bool(hidden.any())
-    partial = opacity is not None and not np.all(hidden | (opacity == white(opacity.dtype)))
     grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
-    fits = kind in ("PNG", "GIF") and colours.dtype == np.uint8 and k + any_hidden <= 256 and colours[0].size in (1, 3)
-    if not fits or partial or grey_profile:
-        if any_hidden:
+    plain = colours.dtype == np.uint8 and colours[0].size in (1, 3) and not grey_profile and len(colours) <= 256
+    entries = _entries(index, colours.reshape(len(colours), -1), opacity, hidden) if plain else None
+    half = entries is not None and bool(((entries[2] > 0) & (entries[2] < 255)).any())
+    if entries is None or kind not in ("PNG", "GIF") or (kind == "GIF" and half):
+        if hidden.any():
             shown = np.array(white(colours.dtype), colours.dtype) if opacity is None else opacity
             opacity = np.where(hidden, 0, shown).astype(shown.dtype)
         painted = colours[np.maximum(index, 0)]
         write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
         return
-    entries = np.zeros((k + any_hidden, 3), np.uint8)
-    entries[:k] = colours.reshape(k, -1)
-    image = Image.fromarray(np.where(hidden, k, index).astype(np.uint8))
-    image.putpalette(entries.tobytes())
-    options: dict[str, Any] = {"transparency": k} if any_hidden else {}
+    numbers, table, levels = entries
     if kind == "PNG":
-        options["bits"] = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
-        options["icc_profile"] = icc_profile if describes(icc_profile, entries[None]) else None
+        from rustem import _indexed_png
+
+        profile = icc_profile if describes(icc_profile, table[None]) else None
+        _save(path, lambda file: file.write(_indexed_png.encode(numbers, table, levels, profile)), overwrite)
+        return
+    image = Image.fromarray(numbers)
+    image.putpalette(table.tobytes())
+    options: dict[str, Any] = {} if levels.all() else {"transparency": int(np.argmin(levels))}
     _save(path, lambda file: image.save(file, **options), overwrite)
+
+
+def _entries(
+    index: NDArray[Any], colours: NDArray[np.uint8], opacity: NDArray[Any] | None, hidden: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The entry of each pixel, colours (k, 3) and opacities (k,) of the entries; None where 256 are not enough.
+
+    The palette keeps its order, unless some entries are transparent: these come first.
+    """
+    k, n_hidden = len(colours), int(hidden.any())
+    levels = np.full(k + n_hidden, 255, np.uint8)
+    levels[k:] = 0
+    if opacity is not None:
+        if opacity.dtype != np.uint8:
+            return None
+        levels[index[~hidden]] = opacity[~hidden]
+        if (levels[index] != opacity)[~hidden].any():  # one colour, several opacities
+            return None
+    if len(levels) > 256:
+        return None
+    order = np.argsort(levels == 255, kind="stable")
+    rank = np.empty(len(order), np.uint8)
+    rank[order] = np.arange(len(order))
+    table = np.zeros((k + n_hidden, 3), np.uint8)
+    table[:k] = colours
+    return rank[np.where(hidden, k, index)], table[order], levels[order]
 
 
 def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: bool = True) -> None:
