@@ -11,27 +11,33 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rustem.animation import Animation, quantize_animation
     from rustem.dithering import dither
     from rustem.em import EM, restructure, save_new
     from rustem.estimator import GaussianMixture as GaussianMixture
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
     from rustem.mixture import FitResult, Mixture, fit_mixture
+    from rustem.quantization import Quantization, quantize
     from rustem.region_tree import Regions, regions
     from rustem.segmentation import Segmentation, segment
 
 # Without GaussianMixture: `from rustem import *` works where scikit-learn is missing.
 __all__ = [
     "EM",
+    "Animation",
     "ConvergenceWarning",
     "FitResult",
     "ImageError",
     "InvalidInputError",
     "Mixture",
+    "Quantization",
     "Regions",
     "RustemError",
     "Segmentation",
     "dither",
     "fit_mixture",
+    "quantize",
+    "quantize_animation",
     "regions",
     "restructure",
     "save_new",
@@ -39,12 +45,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "animation": ("Animation", "quantize_animation"),
     "em": ("EM", "restructure", "save_new"),
     "estimator": ("GaussianMixture",),
     "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
     "mixture": ("FitResult", "Mixture", "fit_mixture"),
     "dithering": ("dither",),
     "region_tree": ("Regions", "regions"),
+    "quantization": ("Quantization", "quantize"),
     "segmentation": ("Segmentation", "segment"),
 }
 

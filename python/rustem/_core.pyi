@@ -10,8 +10,10 @@ __all__ = [
     "dither",
     "encode_png16",
     "fit",
+    "fit_palette",
     "label",
     "log_densities",
+    "nearest",
     "paint",
     "regions",
     "responsibilities",
@@ -66,6 +68,25 @@ def dither(
     palette: NDArray[np.float32],
     options: _DitherOptions,
 ) -> NDArray[np.uint32]: ...
+
+class _PaletteOptions(TypedDict):
+    n_clusters: int
+    n_fixed: int
+    tol: float
+    max_iter: int
+    seed: int
+    n_threads: int
+
+def fit_palette(
+    samples: NDArray[np.float32],
+    sample_weight: NDArray[np.float64] | None,
+    start: NDArray[np.float64],
+    options: _PaletteOptions,
+    progress: Callable[[int, float], object] | None,
+) -> tuple[NDArray[np.float64], float, int]: ...
+def nearest(
+    samples: NDArray[np.float32], centres: NDArray[np.float64], n_threads: int
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 def simd_level() -> str: ...
 def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
 def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None = None) -> bytes: ...

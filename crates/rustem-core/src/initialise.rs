@@ -83,7 +83,7 @@ pub fn initialise<T: Real>(
         (Some(means), _) => samples.standardise(means, k)?,
         (None, Method::KMeansPlusPlus) => {
             let tiles = spread(samples.n_tiles());
-            let mut centres = plus_plus(samples, &tiles, k, &mut random, threads)?;
+            let mut centres = plus_plus(samples, &tiles, &[], k, &mut random, threads)?;
             for _ in 0..LLOYD_STEPS {
                 lloyd_step(samples, &tiles, &mut centres, threads)?;
             }
@@ -198,10 +198,12 @@ fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg
     drawn.concat()
 }
 
-/// Greedy k-means++ over the given tiles: (k, d) centres, fewer where all samples coincide with one of them.
-fn plus_plus<T: Real>(
+/// Greedy k-means++ over the given tiles, after the centres `given`: (k, d) centres, fewer where all samples coincide
+/// with one of them.
+pub(crate) fn plus_plus<T: Real>(
     samples: &Samples<T>,
     tiles: &[usize],
+    given: &[T],
     k: usize,
     random: &mut Pcg64Mcg,
     threads: &Threads,
@@ -215,6 +217,20 @@ fn plus_plus<T: Real>(
     let mut potentials: Vec<f64> =
         tiles.iter().map(|tile| samples.tile(*tile).1.iter().map(|weight| weight.to_f64()).sum()).collect();
     let mut centres: Vec<T> = Vec::with_capacity(k * d);
+    let lower = |distance: &mut [T], centre: &[T]| -> Result<Vec<f64>> {
+        let lowered = threads.map_chunks(distance, block_len, |block, distance, _| {
+            let tiles = block_tiles(block).zip(distance.chunks_mut(TILE));
+            Ok(tiles.map(|((values, weights), distance)| lower_tile(values, weights, centre, distance)).collect())
+        })?;
+        Ok(lowered.into_iter().flat_map(|sums: Vec<f64>| sums).collect())
+    };
+    for centre in given.chunks_exact(d) {
+        if centres.is_empty() {
+            distance.fill(T::from_f64(1e30));
+        }
+        potentials = lower(&mut distance, centre)?;
+        centres.extend(centre);
+    }
     while centres.len() < k * d {
         let total: f64 = potentials.iter().sum();
         let n_drawn = if centres.is_empty() { 1 } else { n_candidates };
@@ -250,11 +266,7 @@ fn plus_plus<T: Real>(
         if centres.is_empty() {
             distance.fill(T::from_f64(1e30));
         }
-        let lowered = threads.map_chunks(&mut distance, block_len, |block, distance, _| {
-            let tiles = block_tiles(block).zip(distance.chunks_mut(TILE));
-            Ok(tiles.map(|((values, weights), distance)| lower_tile(values, weights, centre, distance)).collect())
-        })?;
-        potentials = lowered.into_iter().flat_map(|sums: Vec<f64>| sums).collect();
+        potentials = lower(&mut distance, centre)?;
         centres.extend(centre);
     }
     Ok(centres)

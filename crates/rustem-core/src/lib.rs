@@ -16,6 +16,7 @@ pub mod features;
 mod filters;
 pub mod initialise;
 pub mod kernels;
+pub mod kmeans;
 pub mod merging;
 pub mod mixture;
 pub mod parallel;

@@ -9,6 +9,7 @@ mod convert;
 mod counting;
 mod palettes;
 mod png16;
+mod quantize;
 mod regions;
 
 use std::ops::ControlFlow;
@@ -195,6 +196,8 @@ mod _core {
     use super::palettes::dither;
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
+    #[pymodule_export]
+    use super::quantize::{fit_palette, nearest};
     #[pymodule_export]
     use super::regions::regions;
     #[pymodule_export]

@@ -6,10 +6,9 @@ use std::sync::OnceLock;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd};
 
-use super::bounds;
 use super::lanes::{Lanes, Real};
 use super::small::{Diag, Family, Full, Spherical};
-use super::{Densities, Form, Moments, distances, small, softmax, wide};
+use super::{Densities, Form, Moments, bounds, boxes, distances, small, softmax, wide};
 use crate::samples::{Samples, TILE};
 
 /// Instantiates a kernel for AVX-512, AVX2 with FMA, SSE2, NEON or none of them, and calls the one for `level`.
@@ -162,6 +161,24 @@ pub(crate) fn potentials_tile<T: Real>(
 /// See [`distances::lower_tile`].
 pub(crate) fn lower_tile<T: Real>(values: &[T], weights: &[T], centre: &[T], distance: &mut [T]) -> f64 {
     dispatch!(level(), simd => distances::lower_tile(simd, values, weights, centre, distance))
+}
+
+/// See [`boxes::margins`]. `centres` and `margins` are padded to a multiple of 16 centres.
+pub(crate) fn box_margins<T: Real>(low: &[T], high: &[T], centres: &[T], margins: &mut [T]) {
+    let stride = margins.len();
+    dispatch!(level(), simd => boxes::margins(simd, low, high, centres, stride, margins));
+}
+
+/// See [`distances::cluster_tile`].
+pub(crate) fn cluster_tile<T: Real>(
+    values: &[T],
+    weights: &[T],
+    nearest: &[T; TILE],
+    distance: &[T; TILE],
+    candidate: usize,
+    sums: &mut [f64],
+) {
+    dispatch!(level(), simd => distances::cluster_tile(simd, values, weights, nearest, distance, candidate, sums));
 }
 
 fn expect_tile<T: Real>(level: Level, densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {

@@ -81,3 +81,36 @@ pub(super) fn lower_tile<S: Simd, T: Real>(
     }
     sum.reduce_sum().to_f64()
 }
+
+/// Adds the samples of a tile that are nearest to one candidate: Σ w x (d values), Σ w, Σ w distance².
+#[inline(always)]
+pub(super) fn cluster_tile<S: Simd, T: Real>(
+    simd: S,
+    values: &[T],
+    weights: &[T],
+    nearest: &[T; TILE],
+    distance: &[T; TILE],
+    candidate: usize,
+    sums: &mut [f64],
+) {
+    let (len, zero) = (Lanes::<S, T>::LEN, splat(simd, T::default()));
+    let candidate = splat(simd, T::from_f64(candidate as f64));
+    let mut own = [T::default(); TILE];
+    let (mut mass, mut error) = (zero, zero);
+    for lane in (0..TILE).step_by(len) {
+        let weight = load(simd, nearest, lane).simd_eq(candidate).select(load(simd, weights, lane), zero);
+        mass += weight;
+        error = weight.mul_add(load(simd, distance, lane), error);
+        store::<S, T>(weight, &mut own, lane);
+    }
+    let d = values.len() / TILE;
+    for (values, sum) in values.chunks_exact(TILE).zip(sums.iter_mut()) {
+        let mut first = zero;
+        for lane in (0..TILE).step_by(len) {
+            first = load(simd, values, lane).mul_add(load(simd, &own, lane), first);
+        }
+        *sum += first.reduce_sum().to_f64();
+    }
+    sums[d] += mass.reduce_sum().to_f64();
+    sums[d + 1] += error.reduce_sum().to_f64();
+}

@@ -7,6 +7,7 @@
 #![expect(clippy::inline_always, reason = "a kernel must be inlined into the function that enables its CPU features")]
 
 mod bounds;
+mod boxes;
 mod dispatch;
 mod distances;
 mod lanes;
@@ -15,7 +16,9 @@ mod softmax;
 mod wide;
 
 pub use dispatch::simd_level;
-pub(crate) use dispatch::{Posterior, fused_tiles, lower_tile, nearest_tile, posterior_tile, potentials_tile};
+pub(crate) use dispatch::{
+    Posterior, box_margins, cluster_tile, fused_tiles, lower_tile, nearest_tile, posterior_tile, potentials_tile,
+};
 pub use lanes::Real;
 
 use crate::covariance::CovarianceType;

@@ -1,0 +1,270 @@
+//! The hard, equal-variance limit of a mixture: weighted k-means, for palettes.
+//!
+//! Lloyd's algorithm (Lloyd 1982, doi:10.1109/TIT.1982.1056489) over samples in Morton order. A tile of samples looks
+//! only at those centres that can be nearest somewhere in its bounding box, by the test of the filtering algorithm
+//! (Kanungo et al. 2002, doi:10.1109/TPAMI.2002.1017616): the same result as looking at all. Greedy k-means++ starts,
+//! and moves that take one centre away and split another cluster (`moves`) leave poor optima. Departures: all
+//! this is done first on cells of neighbouring samples, and ends on all of them; some centres may be fixed.
+
+mod cloud;
+mod moves;
+
+use rand_pcg::Pcg64Mcg;
+
+use crate::em::Progress;
+use crate::error::{Error, Result};
+use crate::initialise::plus_plus;
+use crate::parallel::Threads;
+use crate::samples::Element;
+use cloud::{Cloud, Sums};
+
+/// Samples that the search is done on, if there are more: so many, or so many for each centre.
+const SEARCH_SAMPLES: usize = 8192;
+const SEARCH_SAMPLES_EACH: usize = 32;
+/// Lloyd steps of the search end when the error falls by less than this part.
+const SEARCH_TOLERANCE: f64 = 1e-3;
+
+/// Starts: up to [`MAX_STARTS`], fewer where there are many centres, since moves then mend what one start missed.
+const CENTRES_OF_ALL_STARTS: usize = 96;
+const MAX_STARTS: usize = 6;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The number of centres.
+    pub n_clusters: usize,
+    /// Centres to start from (k or fewer, d); the others are found.
+    pub start: Vec<f64>,
+    /// How many of them, the first ones, stay where they are.
+    pub n_fixed: usize,
+    /// Steps over all samples end when the error falls by less than this part.
+    pub tol: f64,
+    /// The most of these steps.
+    pub max_iter: usize,
+    /// Seed of all that is random.
+    pub seed: u64,
+}
+
+/// Centres, and what is nearest to them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clusters {
+    /// (k, d); fewer than asked for where there are fewer distinct samples.
+    pub centres: Vec<f64>,
+    /// Σ w |x − nearest centre|² / Σ w.
+    pub error: f64,
+    /// Steps over all samples.
+    pub n_iter: usize,
+}
+
+/// Fits centres to weighted samples (n, d).
+///
+/// # Errors
+/// Samples or weights that are none; a start that does not fit; an interruption.
+pub fn fit<E: Element>(
+    rows: &[E],
+    d: usize,
+    weights: Option<&[f64]>,
+    config: &Config,
+    threads: &Threads,
+    progress: Progress,
+) -> Result<Clusters> {
+    let given = config.start.len() / d.max(1);
+    if config.n_clusters == 0 || given > config.n_clusters || config.n_fixed > given {
+        return Err(Error::OutOfRange {
+            name: "n_clusters",
+            value: config.n_clusters as f64,
+            range: "at least 1, and at least the number of given centres",
+        });
+    }
+    let cloud = Cloud::new(rows, d, weights)?;
+    let mut centres = cloud.enter(&config.start);
+    if given < config.n_clusters {
+        let most = SEARCH_SAMPLES.max(SEARCH_SAMPLES_EACH * config.n_clusters);
+        if let Some(coarse) = cloud.coarser(most) {
+            let coarse = coarse?;
+            let unit: Vec<f64> = centres.iter().map(|value| f64::from(*value)).collect();
+            let found = search(&coarse, &coarse.enter(&unit), config, threads)?;
+            centres = coarse.leave(&found).iter().map(|value| *value as f32).collect();
+        } else {
+            centres = search(&cloud, &centres, config, threads)?;
+        }
+    }
+    let limits = Limits { tol: config.tol, max_iter: config.max_iter, n_fixed: config.n_fixed };
+    let (sums, n_iter) = lloyd(&cloud, &mut centres, limits, threads, Some(progress))?;
+    let scale = cloud.samples.scale;
+    let error = sums.total_error() * scale * scale / cloud.samples.total_weight();
+    let mut centres = cloud.leave(&centres);
+    centres[..config.n_fixed * d].copy_from_slice(&config.start[..config.n_fixed * d]);
+    Ok(Clusters { centres, error, n_iter })
+}
+
+/// The nearest of `centres` (k, d) for each of `rows` (n, d), and the squared distance to it.
+///
+/// # Errors
+/// Rows that are none; centres that do not fit; an interruption.
+pub fn nearest<E: Element>(rows: &[E], d: usize, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
+    let cloud = Cloud::new(rows, d, None)?;
+    if centres.is_empty() || !centres.len().is_multiple_of(d) {
+        return Err(Error::Length { what: "centres", expected: d, found: centres.len() });
+    }
+    let (labels, mut distances) = cloud.labels(&cloud.enter(centres), threads)?;
+    let unit = (cloud.samples.scale * cloud.samples.scale) as f32;
+    for distance in &mut distances {
+        *distance *= unit;
+    }
+    Ok((labels, distances))
+}
+
+/// Centres from a start of few or none, on a cloud that is small enough for many passes: the best of several seeds.
+fn search(cloud: &Cloud, given: &[f32], config: &Config, threads: &Threads) -> Result<Vec<f32>> {
+    let tiles: Vec<usize> = (0..cloud.samples.n_tiles()).collect();
+    let mut random = Pcg64Mcg::new(u128::from(config.seed) << 1 | 1);
+    let limits = Limits { tol: SEARCH_TOLERANCE, max_iter: 100, n_fixed: config.n_fixed };
+    let mut best = (Vec::new(), f64::INFINITY);
+    for _ in 0..(CENTRES_OF_ALL_STARTS / config.n_clusters).clamp(1, MAX_STARTS) {
+        let mut centres = plus_plus(&cloud.samples, &tiles, given, config.n_clusters, &mut random, threads)?;
+        lloyd(cloud, &mut centres, limits, threads, None)?;
+        let found = moves::improve(cloud, centres, limits, threads)?;
+        if found.1 < best.1 {
+            best = found;
+        }
+    }
+    Ok(best.0)
+}
+
+/// When steps end, and which centres they leave alone.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    tol: f64,
+    max_iter: usize,
+    n_fixed: usize,
+}
+
+/// Moves each centre but the first `n_fixed` to the mean of its samples, until that helps no more. Returns the sums
+/// about the centres before the last move, and the number of steps.
+fn lloyd(
+    cloud: &Cloud,
+    centres: &mut [f32],
+    limits: Limits,
+    threads: &Threads,
+    mut progress: Option<Progress>,
+) -> Result<(Sums, usize)> {
+    let d = cloud.samples.n_features();
+    let mut last = f64::INFINITY;
+    let mut n_iter = 0;
+    loop {
+        let sums = cloud.sums(centres, threads)?;
+        for (j, centre) in centres.chunks_exact_mut(d).enumerate().skip(limits.n_fixed) {
+            if let Some(mean) = sums.mean(j) {
+                centre.iter_mut().zip(mean).for_each(|(to, from)| *to = from as f32);
+            }
+        }
+        n_iter += 1;
+        let error = sums.total_error();
+        if let Some(progress) = progress.as_mut()
+            && progress(n_iter, error / cloud.samples.total_weight()).is_break()
+        {
+            return Err(Error::Interrupted);
+        }
+        if last - error <= limits.tol * error || n_iter >= limits.max_iter {
+            return Ok((sums, n_iter));
+        }
+        last = error;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+
+    /// Colours in a few clumps of different weight, without a pattern.
+    fn colours(n: usize) -> (Vec<u8>, Vec<f64>) {
+        let rows = (0..n as u64).flat_map(|i| {
+            let noise = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let clump = (noise >> 60) * 13 % 200;
+            [clump + (noise >> 30) % 40, clump / 2 + (noise >> 20) % 50, 200 - clump + (noise >> 10) % 50]
+        });
+        (rows.map(|value| value as u8).collect(), (0..n).map(|i| 1.0 + (i % 7) as f64).collect())
+    }
+
+    fn squared_distance(a: &[u8], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(x, c)| (f64::from(*x) - c).powi(2)).sum()
+    }
+
+    fn config(n_clusters: usize) -> Config {
+        Config { n_clusters, start: Vec::new(), n_fixed: 0, tol: 1e-7, max_iter: 500, seed: 3 }
+    }
+
+    fn run(rows: &[u8], weights: &[f64], config: &Config, threads: &Threads) -> Clusters {
+        fit(rows, 3, Some(weights), config, threads, &mut |_, _| ControlFlow::Continue(())).expect("valid input")
+    }
+
+    #[test]
+    fn the_error_is_that_of_the_nearest_centres_and_each_is_the_mean_of_its_own() {
+        let (rows, weights) = colours(20_000);
+        let found = run(&rows, &weights, &config(40), &Threads::single());
+        let (labels, _) = nearest(&rows, 3, &found.centres, &Threads::single()).expect("valid input");
+        let (mut error, mut sums) = (0.0, vec![[0.0; 4]; 40]);
+        for ((row, weight), label) in rows.chunks(3).zip(&weights).zip(&labels) {
+            let distance = |j: usize| squared_distance(row, &found.centres[3 * j..3 * j + 3]);
+            let least = (0..40).map(distance).fold(f64::INFINITY, f64::min);
+            assert!(distance(*label as usize) <= least + 1e-3);
+            error += weight * least;
+            (0..3).for_each(|a| sums[*label as usize][a] += weight * f64::from(row[a]));
+            sums[*label as usize][3] += weight;
+        }
+        let error = error / weights.iter().sum::<f64>();
+        assert!((found.error / error - 1.0).abs() < 1e-4, "{} against {error}", found.error);
+        for (sum, centre) in sums.iter().zip(found.centres.chunks(3)) {
+            assert!((0..3).all(|a| (sum[a] / sum[3] - centre[a]).abs() < 0.5));
+        }
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let (rows, weights) = colours(30_000);
+        let one = run(&rows, &weights, &config(25), &Threads::single());
+        for count in [2, 8] {
+            assert_eq!(run(&rows, &weights, &config(25), &Threads::new(count, &|| false)), one);
+        }
+    }
+
+    #[test]
+    fn fixed_centres_stay_and_the_others_do_better_with_them() {
+        let (rows, weights) = colours(5000);
+        let start = vec![0.5, 1.25, 250.0, 77.0, 77.0, 77.0];
+        let fixed = Config { start: start.clone(), n_fixed: 2, ..config(10) };
+        let found = run(&rows, &weights, &fixed, &Threads::single());
+        assert_eq!(found.centres[..6], start);
+        assert!(found.error >= run(&rows, &weights, &config(10), &Threads::single()).error);
+        assert!(found.error <= run(&rows, &weights, &config(8), &Threads::single()).error * 1.01);
+    }
+
+    #[test]
+    fn there_are_no_more_centres_than_distinct_colours() {
+        let rows = [1u8, 2, 3, 9, 9, 9, 1, 2, 3];
+        let found = run(&rows, &[1.0; 3], &config(5), &Threads::single());
+        assert_eq!((found.centres.len(), found.error), (6, 0.0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let fit = |config: &Config| {
+            fit(&[1u8, 2, 3], 3, None, config, &Threads::single(), &mut |_, _| ControlFlow::Continue(())).map(|_| ())
+        };
+        assert!(fit(&config(0)).is_err());
+        assert!(fit(&Config { start: vec![0.0; 6], ..config(1) }).is_err());
+        assert!(fit(&Config { n_fixed: 1, ..config(1) }).is_err());
+        assert!(nearest(&[1u8, 2, 3], 3, &[], &Threads::single()).is_err());
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_fit() {
+        let (rows, weights) = colours(50_000);
+        let stop = |_: usize, _: f64| ControlFlow::Break(());
+        let outcome = fit(&rows, 3, Some(&weights), &config(30), &Threads::single(), &mut { stop });
+        assert_eq!(outcome, Err(Error::Interrupted));
+    }
+}

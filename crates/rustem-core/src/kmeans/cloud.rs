@@ -1,0 +1,315 @@
+//! Colours sorted so that neighbours lie together, and passes over them that look only at centres within reach.
+
+use std::sync::Mutex;
+
+use crate::error::Result;
+use crate::kernels::{box_margins, cluster_tile, nearest_tile};
+use crate::parallel::Threads;
+use crate::samples::{Element, Samples, TILE};
+
+/// Features that the order follows; more would make the key too long.
+const MAX_KEY_FEATURES: usize = 4;
+/// Centres are padded to a multiple of the widest vector.
+const LANES: usize = 16;
+/// Where padding lies: farther than any sample, near enough that squares stay finite.
+const FAR: f32 = 1e15;
+/// More candidates than this in one tile are summed sample by sample.
+const MAX_MASKED: usize = 24;
+
+/// Samples in Morton order, in tiles with bounding boxes.
+pub(crate) struct Cloud {
+    pub(crate) samples: Samples<f32>,
+    /// The caller's row of each sample.
+    pub(crate) order: Vec<u32>,
+    /// Key of each sample: samples whose keys share their upper bits lie in one cell.
+    keys: Vec<u32>,
+    /// Corners of the tiles' boxes (tiles, d).
+    low: Vec<f32>,
+    high: Vec<f32>,
+}
+
+/// What a pass finds, for each centre.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
+    pub(crate) d: usize,
+    /// Σ w x (d), Σ w, Σ w |x − centre|² of the nearest samples of each centre.
+    values: Vec<f64>,
+}
+
+impl Sums {
+    fn zero(k: usize, d: usize) -> Self {
+        Self { d, values: vec![0.0; k * (d + 2)] }
+    }
+
+    fn of(&self, centre: usize) -> &[f64] {
+        &self.values[centre * (self.d + 2)..(centre + 1) * (self.d + 2)]
+    }
+
+    pub(crate) fn mass(&self, centre: usize) -> f64 {
+        self.of(centre)[self.d]
+    }
+
+    /// Mean of the samples nearest to a centre; nothing where there are none.
+    pub(crate) fn mean(&self, centre: usize) -> Option<impl Iterator<Item = f64>> {
+        let mass = self.mass(centre);
+        (mass > 0.0).then(|| self.of(centre)[..self.d].iter().map(move |sum| sum / mass))
+    }
+
+    pub(crate) fn total_error(&self) -> f64 {
+        self.values.chunks_exact(self.d + 2).map(|sums| sums[self.d + 1]).sum()
+    }
+}
+
+/// One tile in a pass: its samples, and the nearest of the candidates for each.
+pub(crate) struct Nearby<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) weights: &'a [f32],
+    /// The centres that can be nearest to a sample of this tile.
+    pub(crate) candidates: &'a [u32],
+    /// Index into `candidates` for each sample.
+    pub(crate) nearest: &'a [f32; TILE],
+    pub(crate) distance: &'a [f32; TILE],
+}
+
+impl Nearby<'_> {
+    pub(crate) fn centre(&self, lane: usize) -> u32 {
+        self.candidates[self.nearest[lane] as usize]
+    }
+}
+
+impl Cloud {
+    pub(crate) fn new<E: Element>(rows: &[E], d: usize, weights: Option<&[f64]>) -> Result<Self> {
+        let samples = Samples::<f32>::new(rows, d, weights, 1.0)?; // checks what comes, too
+        let keyed = sorted(&samples);
+        let order: Vec<u32> = keyed.iter().map(|key| *key as u32).collect();
+        let keys = keyed.iter().map(|key| (key >> 32) as u32).collect();
+        let gathered: Vec<E> =
+            order.iter().flat_map(|row| &rows[*row as usize * d..(*row as usize + 1) * d]).copied().collect();
+        let weights: Option<Vec<f64>> = weights.map(|weights| order.iter().map(|row| weights[*row as usize]).collect());
+        let samples = Samples::new(&gathered, d, weights.as_deref(), 1.0)?;
+        let (low, high) = boxes(&samples);
+        Ok(Self { samples, order, keys, low, high })
+    }
+
+    /// Points in the rows' unit, as the samples have them.
+    pub(crate) fn enter(&self, points: &[f64]) -> Vec<f32> {
+        let centre = self.samples.centre.iter().cycle();
+        points.iter().zip(centre).map(|(x, c)| ((x - c) / self.samples.scale) as f32).collect()
+    }
+
+    /// The way back.
+    pub(crate) fn leave(&self, points: &[f32]) -> Vec<f64> {
+        let centre = self.samples.centre.iter().cycle();
+        points.iter().zip(centre).map(|(x, c)| f64::from(*x) * self.samples.scale + c).collect()
+    }
+
+    /// At most about `most` samples, each the mean of those in one cell of the finest grid that is coarse enough.
+    /// Nothing where there are no more anyway.
+    pub(crate) fn coarser(&self, most: usize) -> Option<Result<Self>> {
+        if self.samples.len() <= most {
+            return None;
+        }
+        let cells = |shift: u32| 1 + self.keys.windows(2).filter(|pair| pair[0] >> shift != pair[1] >> shift).count();
+        let shift = (1..32).find(|shift| cells(*shift) <= most).unwrap_or(31);
+        let d = self.samples.n_features();
+        let (mut rows, mut weights): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+        for (row, key) in self.keys.iter().enumerate() {
+            if row == 0 || key >> shift != self.keys[row - 1] >> shift {
+                rows.extend(std::iter::repeat_n(0.0, d));
+                weights.push(0.0);
+            }
+            let (_, tile_weights) = self.samples.tile(row / TILE);
+            let weight = f64::from(tile_weights[row % TILE]);
+            let cell = rows.len() - d;
+            rows[cell..].iter_mut().zip(self.samples.sample(row)).for_each(|(sum, x)| *sum += weight * f64::from(x));
+            *weights.last_mut()? += weight;
+        }
+        rows.chunks_exact_mut(d).zip(&weights).for_each(|(row, weight)| row.iter_mut().for_each(|x| *x /= weight));
+        Some(Self::new(&rows, d, Some(&weights)))
+    }
+
+    /// Calls `visit` for each tile with a block's own state, which starts from `zero`; the states in block order.
+    pub(crate) fn each_tile<R: Clone + Send + Sync>(
+        &self,
+        centres: &[f32],
+        zero: &R,
+        threads: &Threads,
+        visit: impl Fn(&mut R, usize, &Nearby) + Sync,
+    ) -> Result<Vec<R>> {
+        let d = self.samples.n_features();
+        let columns = columns(centres, d);
+        // Few blocks, since each has a state.
+        let block_tiles = self.samples.n_tiles().div_ceil(32).max(8);
+        threads.map(self.samples.n_tiles().div_ceil(block_tiles), |block, checkpoint| {
+            let mut state = zero.clone();
+            let mut finder = Finder::new(&columns, centres, d);
+            for tile in (block * block_tiles..self.samples.n_tiles()).take(block_tiles) {
+                checkpoint.pass()?;
+                let (values, weights) = self.samples.tile(tile);
+                let corners = tile * d..(tile + 1) * d;
+                finder.find(&self.low[corners.clone()], &self.high[corners], values);
+                let Finder { candidates, nearest, distance, .. } = &finder;
+                visit(&mut state, tile, &Nearby { values, weights, candidates, nearest, distance });
+            }
+            Ok(state)
+        })
+    }
+
+    /// Sums over the samples nearest to each centre.
+    pub(crate) fn sums(&self, centres: &[f32], threads: &Threads) -> Result<Sums> {
+        let d = self.samples.n_features();
+        let zero = Sums::zero(centres.len() / d, d);
+        let blocks = self.each_tile(centres, &zero, threads, |sums: &mut Sums, _, nearby| {
+            let width = d + 2;
+            if nearby.candidates.len() <= MAX_MASKED {
+                for (number, centre) in nearby.candidates.iter().enumerate() {
+                    let sums = &mut sums.values[*centre as usize * width..(*centre as usize + 1) * width];
+                    let Nearby { values, weights, nearest, distance, .. } = nearby;
+                    cluster_tile(values, weights, nearest, distance, number, sums);
+                }
+                return;
+            }
+            for lane in 0..TILE {
+                let centre = nearby.centre(lane) as usize;
+                let weight = f64::from(nearby.weights[lane]);
+                let sums = &mut sums.values[centre * width..(centre + 1) * width];
+                for (sum, value) in sums.iter_mut().zip(nearby.values[lane..].iter().step_by(TILE)) {
+                    *sum += weight * f64::from(*value);
+                }
+                sums[d] += weight;
+                sums[d + 1] += weight * f64::from(nearby.distance[lane]);
+            }
+        })?;
+        let mut total = zero;
+        for block in blocks {
+            total.values.iter_mut().zip(&block.values).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(total)
+    }
+
+    /// The nearest centre and the squared distance to it, for each of the caller's rows.
+    pub(crate) fn labels(&self, centres: &[f32], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
+        let mut sorted = vec![(0, 0.0); self.samples.n_tiles() * TILE];
+        let tiles: Vec<_> = sorted.chunks_exact_mut(TILE).map(Mutex::new).collect();
+        self.each_tile(centres, &(), threads, |(), tile, nearby| {
+            if let Ok(mut slots) = tiles[tile].lock() {
+                for (lane, slot) in slots.iter_mut().enumerate() {
+                    *slot = (nearby.centre(lane), nearby.distance[lane]);
+                }
+            }
+        })?;
+        let (mut labels, mut distances) = (vec![0; self.order.len()], vec![0.0; self.order.len()]);
+        for (row, (label, distance)) in self.order.iter().zip(sorted) {
+            (labels[*row as usize], distances[*row as usize]) = (label, distance);
+        }
+        Ok((labels, distances))
+    }
+}
+
+/// Looks for the nearest centres of tile after tile.
+struct Finder<'a> {
+    columns: &'a [f32],
+    centres: &'a [f32],
+    d: usize,
+    margins: Vec<f32>,
+    gathered: Vec<f32>,
+    candidates: Vec<u32>,
+    nearest: [f32; TILE],
+    distance: [f32; TILE],
+}
+
+impl<'a> Finder<'a> {
+    fn new(columns: &'a [f32], centres: &'a [f32], d: usize) -> Self {
+        let margins = vec![0.0; columns.len() / d];
+        let (gathered, candidates) = (Vec::new(), Vec::new());
+        Self { columns, centres, d, margins, gathered, candidates, nearest: [0.0; TILE], distance: [0.0; TILE] }
+    }
+
+    fn find(&mut self, low: &[f32], high: &[f32], values: &[f32]) {
+        let Self { columns, centres, d, margins, gathered, candidates, nearest, distance } = self;
+        box_margins(low, high, columns, margins);
+        candidates.clear();
+        gathered.clear();
+        for (centre, margin) in centres.chunks_exact(*d).enumerate().zip(margins.iter()) {
+            if *margin <= 0.0 {
+                candidates.push(centre.0 as u32);
+                gathered.extend(centre.1);
+            }
+        }
+        nearest_tile(values, gathered, nearest, distance);
+    }
+}
+
+/// Centres feature by feature, padded.
+fn columns(centres: &[f32], d: usize) -> Vec<f32> {
+    let stride = (centres.len() / d).next_multiple_of(LANES);
+    let mut columns = vec![FAR; d * stride];
+    for (j, centre) in centres.chunks_exact(d).enumerate() {
+        centre.iter().enumerate().for_each(|(a, value)| columns[a * stride + j] = *value);
+    }
+    columns
+}
+
+/// Key (upper half) and row (lower half) of each sample, by key: the bits of the first features, interleaved (Morton
+/// 1966), so that rows which follow each other lie near each other.
+fn sorted(samples: &Samples<f32>) -> Vec<u64> {
+    let d = samples.n_features().min(MAX_KEY_FEATURES);
+    let bits = [30, 15, 10, 8][d - 1].min(16);
+    let (mut low, mut high) = (vec![f32::INFINITY; d], vec![f32::NEG_INFINITY; d]);
+    for row in 0..samples.len() {
+        for (a, value) in samples.sample(row).take(d).enumerate() {
+            (low[a], high[a]) = (low[a].min(value), high[a].max(value));
+        }
+    }
+    // One step for all features, so that cells are cubes.
+    let widest = low.iter().zip(&high).map(|(low, high)| high - low).fold(f32::MIN_POSITIVE, f32::max);
+    let scale = ((1u32 << bits) - 1) as f32 / widest;
+    let mut keyed: Vec<u64> = (0..samples.len())
+        .map(|row| {
+            let mut key = 0u64;
+            for (a, value) in samples.sample(row).take(d).enumerate() {
+                key |= spread(((value - low[a]) * scale) as u64, d) << a;
+            }
+            key << 32 | row as u64
+        })
+        .collect();
+    keyed.sort_unstable();
+    keyed
+}
+
+/// The bits of a number, `step` places apart.
+fn spread(value: u64, step: usize) -> u64 {
+    match step {
+        1 => value,
+        2 => {
+            let value = (value | value << 8) & 0x00FF_00FF;
+            let value = (value | value << 4) & 0x0F0F_0F0F;
+            let value = (value | value << 2) & 0x3333_3333;
+            (value | value << 1) & 0x5555_5555
+        }
+        3 => {
+            let value = (value | value << 16) & 0x0300_00FF;
+            let value = (value | value << 8) & 0x0300_F00F;
+            let value = (value | value << 4) & 0x030C_30C3;
+            (value | value << 2) & 0x0924_9249
+        }
+        _ => {
+            let value = (value | value << 12) & 0x000F_000F;
+            let value = (value | value << 6) & 0x0303_0303;
+            (value | value << 3) & 0x1111_1111
+        }
+    }
+}
+
+/// The corners (tiles, d) of the smallest boxes around the tiles' samples.
+fn boxes(samples: &Samples<f32>) -> (Vec<f32>, Vec<f32>) {
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for tile in 0..samples.n_tiles() {
+        let filled = (samples.len() - tile * TILE).min(TILE);
+        for values in samples.tile(tile).0.chunks_exact(TILE) {
+            low.push(values[..filled].iter().copied().fold(f32::INFINITY, f32::min));
+            high.push(values[..filled].iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        }
+    }
+    (low, high)
+}

@@ -1,0 +1,241 @@
+//! Moves out of poor optima: one centre is taken where it is missed least, and splits the cluster that gains most.
+//!
+//! The cost of taking one is Ward's (1963, doi:10.1080/01621459.1963.10500845), that of a merge with the neighbour; the
+//! gain of a split is the error between the two halves of a cluster, cut at its mean along its longest axis. Several
+//! moves are tried at a time, fewer when they fail, as in breathing k-means (Fritzke 2020, arXiv:2006.15666).
+
+use super::cloud::Cloud;
+use super::{Limits, lloyd};
+use crate::error::Result;
+use crate::kernels::{Form, Moments};
+use crate::parallel::Threads;
+use crate::samples::TILE;
+
+/// A move is tried if its gain is more than this part of its cost: steps after it add to the gain.
+const HOPE: f64 = 0.5;
+/// Clusters beyond which pairs are too many to be looked at.
+const MAX_CLUSTERS: usize = 2048;
+/// Steps after a move that decide on it.
+const STEPS: usize = 12;
+/// Moves that may fail one after another.
+const PATIENCE: usize = 12;
+
+/// A cluster in two halves: the gain, and the means.
+struct Split {
+    cluster: usize,
+    gain: f64,
+    halves: [Vec<f32>; 2],
+}
+
+/// Taking a centre away: the loss, and the neighbour that gets its samples.
+struct Merge {
+    cluster: usize,
+    neighbour: usize,
+    cost: f64,
+}
+
+/// Moves centres until no move lowers the error. Returns that, too.
+pub(super) fn improve(
+    cloud: &Cloud,
+    mut centres: Vec<f32>,
+    limits: Limits,
+    threads: &Threads,
+) -> Result<(Vec<f32>, f64)> {
+    let k = centres.len() / cloud.samples.n_features();
+    let mut error = cloud.sums(&centres, threads)?.total_error();
+    if k - limits.n_fixed < 2 || k > MAX_CLUSTERS {
+        return Ok((centres, error));
+    }
+    let steps = Limits { max_iter: STEPS, ..limits };
+    let mut size = (k / 4).max(1);
+    let mut failed: Vec<(usize, usize)> = Vec::new();
+    while error > 0.0 && failed.len() < PATIENCE {
+        let splits = splits(cloud, &centres, threads)?;
+        let merges = merges(cloud, &centres, limits.n_fixed, threads)?;
+        let plan = plan(&splits, &merges, size, &failed);
+        if plan.is_empty() {
+            break;
+        }
+        let mut trial = centres.clone();
+        for (split, merge) in &plan {
+            apply(&mut trial, split, merge, limits.n_fixed, cloud.samples.n_features());
+        }
+        lloyd(cloud, &mut trial, steps, threads, None)?;
+        let trial_error = cloud.sums(&trial, threads)?.total_error();
+        if trial_error < error * (1.0 - 1e-6) {
+            (centres, error) = (trial, trial_error);
+            failed.clear();
+        } else if plan.len() > 1 {
+            size = plan.len() / 2;
+        } else {
+            size = 1;
+            failed.extend(plan.iter().map(|(split, merge)| (split.cluster, merge.cluster)));
+        }
+    }
+    Ok((centres, error))
+}
+
+/// Up to `size` moves that do not touch each other, the most promising first.
+fn plan<'a>(
+    splits: &'a [Split],
+    merges: &'a [Merge],
+    size: usize,
+    failed: &[(usize, usize)],
+) -> Vec<(&'a Split, &'a Merge)> {
+    let mut touched = vec![false; splits.len()];
+    let mut plan = Vec::new();
+    for split in splits {
+        if plan.len() == size {
+            break;
+        }
+        if touched[split.cluster] {
+            continue;
+        }
+        let merge = merges.iter().find(|merge| {
+            let (a, b) = (merge.cluster, merge.neighbour);
+            let free = !touched[a] && !touched[b] && a != split.cluster && b != split.cluster;
+            free && split.gain > HOPE * merge.cost && !failed.contains(&(split.cluster, a))
+        });
+        if let Some(merge) = merge {
+            for cluster in [split.cluster, merge.cluster, merge.neighbour] {
+                touched[cluster] = true;
+            }
+            plan.push((split, merge));
+        }
+    }
+    plan
+}
+
+fn apply(centres: &mut [f32], split: &Split, merge: &Merge, n_fixed: usize, d: usize) {
+    let [first, second] = &split.halves;
+    let at = |cluster: usize| cluster * d..(cluster + 1) * d;
+    let mut halves = [first, second];
+    if split.cluster < n_fixed {
+        // The fixed centre stays, and the half that it is farther from gets a centre.
+        let distance = |half: &[f32]| -> f32 {
+            half.iter().zip(&centres[at(split.cluster)]).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        if distance(first) > distance(second) {
+            halves.swap(0, 1);
+        }
+    } else {
+        centres[at(split.cluster)].copy_from_slice(halves[0]);
+    }
+    centres[at(merge.cluster)].copy_from_slice(halves[1]);
+}
+
+/// Each cluster's best cut, the largest gain first.
+fn splits(cloud: &Cloud, centres: &[f32], threads: &Threads) -> Result<Vec<Split>> {
+    let d = cloud.samples.n_features();
+    let k = centres.len() / d;
+    let form = if d <= 4 { Form::Full } else { Form::Diag };
+    let zero = Moments::zero(form, k, d);
+    let blocks = cloud.each_tile(centres, &zero, threads, |moments: &mut Moments, _, nearby| {
+        for lane in 0..TILE {
+            let centre = nearby.centre(lane) as usize;
+            let values = nearby.values[lane..].iter().step_by(TILE);
+            let difference = values.zip(&centres[centre * d..]).map(|(x, c)| f64::from(*x) - f64::from(*c));
+            moments.add(form, centre, f64::from(nearby.weights[lane]), &difference);
+        }
+    })?;
+    let moments = Moments::sum(zero, &blocks);
+    let axes: Vec<Vec<f64>> = (0..k).map(|j| longest_axis(&moments, form, j, d)).collect();
+    // Mass and Σ w (x − centre) of the half in the direction of the axis.
+    let zero = vec![0.0; k * (d + 1)];
+    let blocks = cloud.each_tile(centres, &zero, threads, |halves: &mut Vec<f64>, _, nearby| {
+        for lane in 0..TILE {
+            let centre = nearby.centre(lane) as usize;
+            let mass = moments.mass[centre].max(f64::MIN_POSITIVE);
+            let values = nearby.values[lane..].iter().step_by(TILE);
+            let difference = values.zip(&centres[centre * d..]).map(|(x, c)| f64::from(*x) - f64::from(*c));
+            let first = &moments.first[centre * d..(centre + 1) * d];
+            let side: f64 =
+                difference.clone().zip(first).zip(&axes[centre]).map(|((x, sum), axis)| (x - sum / mass) * axis).sum();
+            if side > 0.0 {
+                let (half, weight) = (&mut halves[centre * (d + 1)..], f64::from(nearby.weights[lane]));
+                half.iter_mut().zip(difference).for_each(|(sum, x)| *sum += weight * x);
+                half[d] += weight;
+            }
+        }
+    })?;
+    let mut halves = zero;
+    for block in &blocks {
+        halves.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+    }
+    let mut splits: Vec<Split> = (0..k)
+        .map(|j| cut(j, &centres[j * d..(j + 1) * d], &moments, &halves[j * (d + 1)..(j + 1) * (d + 1)]))
+        .collect();
+    splits.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    Ok(splits)
+}
+
+fn cut(cluster: usize, centre: &[f32], moments: &Moments, half: &[f64]) -> Split {
+    let d = centre.len();
+    let (mass, upper) = (moments.mass[cluster], half[d]);
+    let lower = mass - upper;
+    if upper <= 0.0 || lower <= 0.0 {
+        return Split { cluster, gain: 0.0, halves: [centre.to_vec(), centre.to_vec()] };
+    }
+    let first = &moments.first[cluster * d..(cluster + 1) * d];
+    let means = |sum: &dyn Fn(usize) -> f64, mass: f64| (0..d).map(|a| sum(a) / mass).collect::<Vec<f64>>();
+    let above = means(&|a| half[a], upper);
+    let below = means(&|a| first[a] - half[a], lower);
+    let squares: f64 = above.iter().zip(&below).map(|(a, b)| (a - b) * (a - b)).sum();
+    let place = |mean: &[f64]| mean.iter().zip(centre).map(|(m, c)| (m + f64::from(*c)) as f32).collect();
+    Split { cluster, gain: upper * lower / mass * squares, halves: [place(&below), place(&above)] }
+}
+
+/// The direction of the largest variance of a cluster, by power iteration.
+fn longest_axis(moments: &Moments, form: Form, cluster: usize, d: usize) -> Vec<f64> {
+    let second = moments.second_of(cluster);
+    let mass = moments.mass[cluster].max(f64::MIN_POSITIVE);
+    let first = &moments.first[cluster * d..(cluster + 1) * d];
+    let covariance = |a: usize, b: usize| {
+        let (a, b) = (a.max(b), a.min(b));
+        match form {
+            Form::Full => second[a * (a + 1) / 2 + b] - first[a] * first[b] / mass,
+            _ if a == b => second[a] - first[a] * first[a] / mass,
+            _ => 0.0,
+        }
+    };
+    let widest = (0..d).max_by(|a, b| covariance(*a, *a).total_cmp(&covariance(*b, *b))).unwrap_or(0);
+    let mut axis: Vec<f64> = (0..d).map(|a| f64::from(u8::from(a == widest))).collect();
+    if form == Form::Full {
+        for _ in 0..16 {
+            let next: Vec<f64> = (0..d).map(|a| (0..d).map(|b| covariance(a, b) * axis[b]).sum()).collect();
+            let length = next.iter().map(|x| x * x).sum::<f64>().sqrt();
+            if length <= f64::MIN_POSITIVE {
+                break;
+            }
+            axis = next.into_iter().map(|x| x / length).collect();
+        }
+    }
+    axis
+}
+
+/// For each centre that may go the neighbour that costs least, the cheapest first.
+fn merges(cloud: &Cloud, centres: &[f32], n_fixed: usize, threads: &Threads) -> Result<Vec<Merge>> {
+    let d = cloud.samples.n_features();
+    let k = centres.len() / d;
+    let sums = cloud.sums(centres, threads)?;
+    let of = |j: usize| &centres[j * d..(j + 1) * d];
+    let mut merges: Vec<Merge> = (n_fixed..k)
+        .map(|cluster| {
+            let mass = sums.mass(cluster);
+            let mut best = Merge { cluster, neighbour: cluster, cost: f64::INFINITY };
+            for neighbour in (0..k).filter(|neighbour| *neighbour != cluster) {
+                let squares: f64 =
+                    of(cluster).iter().zip(of(neighbour)).map(|(a, b)| f64::from((a - b) * (a - b))).sum();
+                let other = sums.mass(neighbour);
+                let joint =
+                    if neighbour < n_fixed { mass } else { mass * other / (mass + other).max(f64::MIN_POSITIVE) };
+                if joint * squares < best.cost {
+                    best = Merge { cluster, neighbour, cost: joint * squares };
+                }
+            }
+            best
+        })
+        .collect();
+    merges.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    Ok(merges)
+}
