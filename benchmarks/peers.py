@@ -213,6 +213,7 @@ def rustem_fit(n_threads: int | None) -> Callable[[Job], Callable[[], Outcome]]:
                 reg_covar=REG_COVAR,
                 tol=0,
                 max_iter=job.n_iter,
+                acceleration=None,
                 n_threads=threads,
             )
             return Outcome(fit.mixture.weights, fit.mixture.means, fit.mixture.covariances)
@@ -226,7 +227,9 @@ def rustem_segment(job: Job) -> Callable[[], Outcome]:
     """From array to labels and k-colour picture: counting, a start of its own, fit, labels, painting."""
 
     def run() -> Outcome:
-        segmentation = rustem.segment(job.pixels, job.k, covariance_type=job.family, tol=0, max_iter=job.n_iter)
+        segmentation = rustem.segment(
+            job.pixels, job.k, covariance_type=job.family, tol=0, max_iter=job.n_iter, acceleration=None
+        )
         assert segmentation.image.shape == job.pixels.shape
         mixture = segmentation.mixture
         return Outcome(mixture.weights, mixture.means, mixture.covariances, note="own start, own covariance floor")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 InitParams: TypeAlias = Literal["k-means++", "random_from_data"]
+Acceleration: TypeAlias = Literal["lbfgs"]
 Progress: TypeAlias = bool | Callable[[int, float], object] | None
 # As a string: importing numpy.random takes longer than most pictures, and is seldom needed.
 RandomState: TypeAlias = "int | np.random.Generator | None"

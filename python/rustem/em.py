@@ -57,6 +57,7 @@ class EM:
             init_params="random_from_data",
             covariance_floor=rounding_noise(self._colours.features, 255.0),
             tol=tol,
+            acceleration=None,
             max_iter=check_integer("epochs", epochs),
             random_state=self._seed,
             progress=progress,

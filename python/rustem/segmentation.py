@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack,
 import numpy as np
 
 from rustem._validation import (
+    Acceleration,
     CovarianceType,
     InitParams,
     Progress,
@@ -75,11 +76,11 @@ class Segmentation:
     mixture : Mixture
         The fitted mixture, over colours scaled to [0, 1] by the depth of the picture's type, or in ``color_space``.
     history : ndarray of shape (n_iter,)
-        Mean log-likelihood, in nats per pixel, that each iteration started from.
+        Mean log-likelihood, in nats per pixel, that each pass started from.
     log_likelihood : float
         Mean log-likelihood of the final mixture, in nats per pixel.
     converged : bool
-        Whether the last change of the likelihood was below ``tol``.
+        Whether the gain that more passes promise fell below ``tol``.
     n_requested : int
         The number of components asked for. :attr:`n_components` is smaller where the picture has fewer colours, or
         where a component ended with less than one pixel and was dropped.
@@ -259,6 +260,7 @@ def segment(
     covariance_type: CovarianceType = "full",
     tol: float = 1e-4,
     max_iter: int = 500,
+    acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
     init_params: InitParams = "k-means++",
     weights_init: ArrayLike | None = None,
@@ -291,10 +293,12 @@ def segment(
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         "full" follows shades of one material best; "spherical" is closest to a palette by k-means.
     tol : float, default 1e-4
-        Converged when the mean log-likelihood changes by less in one iteration, in nats per pixel. 0 runs exactly
-        ``max_iter`` iterations.
+        Converged when the mean log-likelihood promises to gain less than this by all further passes, in nats per
+        pixel. 0 runs exactly ``max_iter`` passes.
     max_iter : int, default 500
-        The most iterations.
+        The most passes over the colours.
+    acceleration : "lbfgs" or None, default "lbfgs"
+        Quasi-Newton steps that need several times fewer passes; None is textbook EM. See :func:`rustem.fit_mixture`.
     n_init : int, default 1
         Starts from as many seeds, and keeps the best.
     init_params : {"k-means++", "random_from_data"}, default "k-means++"
@@ -332,7 +336,7 @@ def segment(
     Warns
     -----
     ConvergenceWarning
-        ``max_iter`` iterations did not bring the change below ``tol``.
+        After ``max_iter`` passes more than ``tol`` is still to be gained.
 
     References
     ----------
@@ -365,6 +369,7 @@ def segment(
             covariance_type=covariance_type,
             tol=tol,
             max_iter=max_iter,
+            acceleration=acceleration,
             n_init=n_init,
             init_params=init_params,
             weights_init=weights_init,

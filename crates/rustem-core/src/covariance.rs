@@ -54,13 +54,60 @@ impl CovarianceType {
     }
 }
 
+/// Up to so many features a plain loop factorises faster than a library that allocates.
+const SMALL: usize = 16;
+
+/// The Cholesky factor (lower triangle, row by row) of a matrix less `shift` times the identity. `None` where that is
+/// not positive-definite.
+fn cholesky(matrix: &[f64], d: usize, shift: f64) -> Option<Vec<f64>> {
+    if d > SMALL {
+        let mut matrix = DMatrix::from_row_slice(d, d, matrix);
+        for a in 0..d {
+            matrix[(a, a)] -= shift;
+        }
+        return Some(matrix.cholesky()?.unpack().transpose().as_slice().to_vec());
+    }
+    let mut lower = vec![0.0; d * d];
+    for a in 0..d {
+        for b in 0..=a {
+            let (above, row) = lower.split_at(a * d);
+            let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+            if a == b {
+                let square = matrix[a * d + a] - shift - product(&row[..a], &row[..a]);
+                if !(square > 0.0 && square.is_finite()) {
+                    return None;
+                }
+                lower[a * d + a] = square.sqrt();
+            } else {
+                let other = &above[b * d..=b * d + b];
+                lower[a * d + b] = (matrix[a * d + b] - product(&row[..b], &other[..b])) / other[b];
+            }
+        }
+    }
+    Some(lower)
+}
+
+/// The inverse of a lower triangle.
+pub(crate) fn lower_inverse(lower: &[f64], d: usize) -> Vec<f64> {
+    let mut inverse = vec![0.0; d * d];
+    for a in 0..d {
+        let (above, row) = inverse.split_at_mut(a * d);
+        let reciprocal = lower[a * d + a].recip();
+        for (c, above) in above.chunks_exact(d).enumerate() {
+            let factor = -lower[a * d + c] * reciprocal;
+            row.iter_mut().zip(&above[..=c]).for_each(|(sum, value)| *sum += factor * value);
+        }
+        row[a] = reciprocal;
+    }
+    inverse
+}
+
 /// The inverse Cholesky factor P of one covariance (lower triangle; P Σ Pᵀ = 1), row by row, zeros above; for a
 /// diagonal the inverse standard deviations. `None` where the covariance is not positive-definite.
 pub(crate) fn precision_factor(covariance: &[f64], family: CovarianceType, d: usize) -> Option<Vec<f64>> {
     match family {
         CovarianceType::Full | CovarianceType::Tied => {
-            let lower = DMatrix::from_row_slice(d, d, covariance).cholesky()?.unpack();
-            let factor = inverse_of_triangle(&lower, d);
+            let factor = lower_inverse(&cholesky(covariance, d, 0.0)?, d);
             factor.iter().all(|value| value.is_finite()).then_some(factor)
         }
         CovarianceType::Diag | CovarianceType::Spherical => covariance
@@ -68,21 +115,6 @@ pub(crate) fn precision_factor(covariance: &[f64], family: CovarianceType, d: us
             .map(|variance| (*variance > 0.0 && variance.is_finite()).then(|| variance.sqrt().recip()))
             .collect(),
     }
-}
-
-/// The inverse of a lower triangle, row by row: each row from those above it, d³/6 products in all.
-fn inverse_of_triangle(lower: &DMatrix<f64>, d: usize) -> Vec<f64> {
-    let mut inverse = vec![0.0; d * d];
-    for a in 0..d {
-        let (above, row) = inverse.split_at_mut(a * d);
-        for (b, above) in above.chunks_exact(d).enumerate() {
-            let factor = lower[(a, b)];
-            row.iter_mut().zip(&above[..=b]).for_each(|(value, above)| *value -= factor * above);
-        }
-        row[a] = 1.0;
-        row[..=a].iter_mut().for_each(|value| *value /= lower[(a, a)]);
-    }
-    inverse
 }
 
 /// ½ ln det Σ⁻¹ from the factor of [`precision_factor`].
@@ -120,11 +152,7 @@ pub(crate) fn inverse(matrix: &[f64], family: CovarianceType, d: usize) -> Optio
 pub(crate) fn lift(covariance: &mut [f64], family: CovarianceType, d: usize, floor: f64) {
     match family {
         CovarianceType::Full | CovarianceType::Tied => {
-            let mut excess = DMatrix::from_row_slice(d, d, covariance);
-            for a in 0..d {
-                excess[(a, a)] -= floor * (1.0 - 1e-9);
-            }
-            if excess.cholesky().is_some() {
+            if cholesky(covariance, d, floor * (1.0 - 1e-9)).is_some() {
                 return;
             }
             let mut eigen = SymmetricEigen::new(DMatrix::from_row_slice(d, d, covariance));

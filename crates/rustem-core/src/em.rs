@@ -4,6 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::accelerate::{Acceleration, Ascent};
+use crate::convergence::{last_step, remaining_gain};
 use crate::error::{Error, Result};
 use crate::kernels::{Densities, Moments, Posterior, Real, fused_tiles, posterior_tile};
 use crate::mixture::{Mixture, Regularization};
@@ -21,10 +23,14 @@ const LEAST_WORK: usize = 3 << 20;
 /// When to stop, and what keeps covariances away from zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
-    /// Converged when the mean log-likelihood changes by less (nats per sample); 0: never.
+    /// Converged when [`remaining_gain`] is less (nats per sample); 0: never.
     pub tol: f64,
-    /// The most iterations.
+    /// Converged when the last step gained less than `tol`, up or down, as scikit-learn has it.
+    pub tol_is_step: bool,
+    /// The most passes over the samples.
     pub max_iter: usize,
+    /// How passes are made fewer.
+    pub acceleration: Acceleration,
     /// In the squared unit of the samples.
     pub regularization: Regularization,
 }
@@ -32,11 +38,12 @@ pub struct Config {
 /// What a fit gives.
 #[derive(Debug, Clone)]
 pub struct Fit {
-    /// The parameters after the last M-step.
+    /// The M-step from the point of the highest likelihood.
     pub mixture: Mixture,
-    /// Mean log-likelihood (nats per sample) found by each iteration's E-step, before its M-step.
+    /// Mean log-likelihood (nats per sample) after each pass's E-step, before its M-step; that of the point kept, where
+    /// the pass tried one that is worse.
     pub history: Vec<f64>,
-    /// Whether the last change was below `tol`.
+    /// Whether [`remaining_gain`] fell below `tol`.
     pub converged: bool,
 }
 
@@ -56,21 +63,23 @@ pub fn fit<T: Real>(
 ) -> Result<Fit> {
     let (centre, scale) = (&samples.centre, samples.scale);
     let regularization = config.regularization.standardised::<T>(scale);
-    let mut mixture = start.standardised(centre, scale);
+    // Where the M-step does not maximise the likelihood, it can fall, and its slope is not what the M-step tells.
+    let acceleration = if regularization.added > 0.0 { Acceleration::None } else { config.acceleration };
+    let rounding = if size_of::<T>() == 4 { 1e-6 } else { 1e-12 };
+    let mut ascent = Ascent::new(start.standardised(centre, scale), acceleration, regularization.floor, rounding);
     let mut history: Vec<f64> = Vec::new();
     let mut converged = false;
     while history.len() < config.max_iter && !converged {
-        let densities = mixture.densities::<T>()?;
+        let densities = ascent.trial.densities::<T>()?;
         let moments = expect(samples, &densities, threads)?;
-        mixture = mixture.maximise(&moments, &densities.means(), regularization);
-        let log_likelihood = samples.mean_log_density(moments.log_likelihood);
-        converged = history.last().is_some_and(|last| (log_likelihood - last).abs() < config.tol);
-        history.push(log_likelihood);
-        if progress(history.len(), log_likelihood).is_break() {
+        let next = ascent.trial.maximise(&moments, &densities.means(), regularization);
+        history.push(ascent.take(samples.mean_log_density(moments.log_likelihood), next));
+        converged = if config.tol_is_step { last_step(&history) } else { remaining_gain(&history) } < config.tol;
+        if progress(history.len(), history[history.len() - 1]).is_break() {
             return Err(Error::Interrupted);
         }
     }
-    Ok(Fit { mixture: mixture.restored(centre, scale), history, converged })
+    Ok(Fit { mixture: ascent.into_mixture().restored(centre, scale), history, converged })
 }
 
 /// The E-step's moments over all samples: fixed blocks, added in their order.
@@ -219,28 +228,28 @@ mod tests {
         Start { method: Method::KMeansPlusPlus, weights: None, means: None, covariances: None, seed }
     }
 
-    fn run<T: Real>(samples: &Samples<T>, family: CovarianceType, k: usize, threads: &Threads) -> Fit {
+    const BOTH: [Acceleration; 2] = [Acceleration::None, Acceleration::Lbfgs];
+
+    fn run<T: Real>(
+        samples: &Samples<T>,
+        family: CovarianceType,
+        k: usize,
+        acceleration: Acceleration,
+        threads: &Threads,
+    ) -> Fit {
         let first = initialise(samples, k, family, &start(3), FLOOR, threads).expect("a start");
-        let config = Config { tol: 0.0, max_iter: 40, regularization: FLOOR };
+        let config = Config { tol: 0.0, tol_is_step: false, max_iter: 40, acceleration, regularization: FLOOR };
         fit(samples, first, config, threads, &mut |_, _| ControlFlow::Continue(())).expect("a fit")
     }
 
     #[test]
     fn the_likelihood_never_falls() {
         let (rows, weights) = picture(5000);
-        for family in FAMILIES {
-            let single = run(
-                &Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid"),
-                family,
-                12,
-                &Threads::single(),
-            );
-            let double = run(
-                &Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid"),
-                family,
-                12,
-                &Threads::single(),
-            );
+        let single = Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        let double = Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
+        for (family, acceleration) in FAMILIES.into_iter().flat_map(|family| BOTH.map(|each| (family, each))) {
+            let single = run(&single, family, 12, acceleration, &Threads::single());
+            let double = run(&double, family, 12, acceleration, &Threads::single());
             for (fit, rounding) in [(single, 2e-6), (double, 1e-12)] {
                 for pair in fit.history.windows(2) {
                     assert!(pair[1] >= pair[0] - rounding, "{family:?}: {} after {}", pair[1], pair[0]);
@@ -253,11 +262,11 @@ mod tests {
     fn threads_change_no_bit() {
         let (rows, weights) = picture(40_000);
         let samples = Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
-        for family in FAMILIES {
-            let one = run(&samples, family, 9, &Threads::single());
+        for (family, acceleration) in FAMILIES.into_iter().flat_map(|family| BOTH.map(|each| (family, each))) {
+            let one = run(&samples, family, 9, acceleration, &Threads::single());
             for count in [2, 8] {
                 let threads = Threads::new(count, &|| false);
-                let many = run(&samples, family, 9, &threads);
+                let many = run(&samples, family, 9, acceleration, &threads);
                 assert_eq!(one.mixture, many.mixture);
                 assert_eq!(one.history, many.history);
                 assert_eq!(label(&samples, &one.mixture, &Threads::single()), label(&samples, &many.mixture, &threads));
@@ -274,7 +283,13 @@ mod tests {
         let plain = Samples::<f64>::new(&repeated, 3, None, 255.0).expect("valid");
         let first =
             initialise(&weighted, 4, CovarianceType::Full, &start(0), FLOOR, &Threads::single()).expect("a start");
-        let config = Config { tol: 0.0, max_iter: 20, regularization: FLOOR };
+        let config = Config {
+            tol: 0.0,
+            tol_is_step: false,
+            max_iter: 20,
+            acceleration: Acceleration::None,
+            regularization: FLOOR,
+        };
         let [a, b] = [&weighted, &plain].map(|samples| {
             fit(samples, first.clone(), config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()))
                 .expect("a fit")
@@ -291,7 +306,7 @@ mod tests {
         let (rows, weights) = picture(3000);
         let samples = Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
         let threads = Threads::single();
-        let fit = run(&samples, CovarianceType::Full, 6, &threads);
+        let fit = run(&samples, CovarianceType::Full, 6, Acceleration::Lbfgs, &threads);
         let rows = responsibilities(&samples, &fit.mixture, &threads).expect("rows");
         let (labels, likelihood) = label(&samples, &fit.mixture, &threads).expect("labels");
         for (row, label) in rows.chunks(6).zip(&labels) {
@@ -309,8 +324,8 @@ mod tests {
             [vec![7u8; 3], vec![7; 300], [0, 0, 0, 255, 255, 255].repeat(50), (0..255).flat_map(|v| [v; 3]).collect()]
         {
             let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
-            for family in FAMILIES {
-                let fit = run(&samples, family, 32, &Threads::single());
+            for (family, acceleration) in FAMILIES.into_iter().flat_map(|family| BOTH.map(|each| (family, each))) {
+                let fit = run(&samples, family, 32, acceleration, &Threads::single());
                 assert!(fit.mixture.n_components() <= 32);
                 assert!(
                     fit.mixture.means.iter().chain(&fit.mixture.covariances).chain(&fit.history).all(|v| v.is_finite())
@@ -326,7 +341,13 @@ mod tests {
         let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
         let threads = Threads::single();
         let first = initialise(&samples, 3, CovarianceType::Diag, &start(0), FLOOR, &threads).expect("a start");
-        let config = Config { tol: 0.0, max_iter: 100, regularization: FLOOR };
+        let config = Config {
+            tol: 0.0,
+            tol_is_step: false,
+            max_iter: 100,
+            acceleration: Acceleration::Lbfgs,
+            regularization: FLOOR,
+        };
         let outcome = fit(&samples, first, config, &threads, &mut |iteration, _| {
             if iteration == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

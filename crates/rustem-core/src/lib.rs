@@ -6,7 +6,10 @@
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare values that must be equal to the bit"))]
 
+pub mod accelerate;
 pub mod colours;
+pub mod convergence;
+mod coordinates;
 pub mod covariance;
 pub mod dither;
 pub mod edges;

@@ -37,7 +37,9 @@ struct FitOptions {
     means_init: Option<Vec<f64>>,
     precisions_init: Option<Vec<f64>>,
     tol: f64,
+    tol_is_step: bool,
     max_iter: usize,
+    acceleration: String,
     n_init: usize,
     reg_covar: f64,
     covariance_floor: f64,
@@ -104,7 +106,13 @@ fn best_fit<T: Real>(
 ) -> rustem_core::error::Result<Labelled> {
     let (family, d) = (options.covariance_type.parse()?, samples.n_features());
     let regularization = Regularization { floor: options.covariance_floor, added: options.reg_covar };
-    let config = Config { tol: options.tol, max_iter: options.max_iter, regularization };
+    let config = Config {
+        tol: options.tol,
+        tol_is_step: options.tol_is_step,
+        max_iter: options.max_iter,
+        acceleration: options.acceleration.parse()?,
+        regularization,
+    };
     let start = Start {
         method: options.init_params.parse()?,
         weights: options.weights_init.clone(),
