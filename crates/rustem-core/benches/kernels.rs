@@ -42,7 +42,7 @@ fn one_pass<T: Real>(criterion: &mut Criterion, group: &str, n: usize, d: usize,
     group.throughput(Throughput::Elements(n as u64));
     for (name, family) in FAMILIES {
         let mixture = initialise(&samples, k, family, &start(0), regularization, &threads).expect("a start");
-        let config = Config { tol: 0.0, max_iter: 1, regularization };
+        let config = Config::textbook(0.0, 1, regularization);
         group.bench_function(BenchmarkId::new(name, format!("d{d} k{k}")), |bencher| {
             bencher.iter(|| {
                 fit(&samples, black_box(mixture.clone()), config, &threads, &mut |_, _| ControlFlow::Continue(()))

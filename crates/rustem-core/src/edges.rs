@@ -68,7 +68,7 @@ pub fn soft_texture(colours: &Colours, n_components: usize, seed: u64, threads: 
     let regularization = Regularization { floor: 0.0, added: ADDED_VARIANCE };
     let start = Start { method: Method::KMeansPlusPlus, weights: None, means: None, covariances: None, seed };
     let first = initialise(&samples, n_components, CovarianceType::Full, &start, regularization, threads)?;
-    let config = em::Config { tol: TOL, max_iter: MAX_ITER, regularization };
+    let config = em::Config::textbook(TOL, MAX_ITER, regularization);
     let mixture = em::fit(&samples, first, config, threads, &mut |_, _| std::ops::ControlFlow::Continue(()))?.mixture;
 
     let samples = Samples::<f32>::new(&features, N_FEATURES, None, 1.0)?;

@@ -35,6 +35,14 @@ pub struct Config {
     pub regularization: Regularization,
 }
 
+impl Config {
+    /// Textbook EM, which stops at a step shorter than `tol`.
+    #[must_use]
+    pub fn textbook(tol: f64, max_iter: usize, regularization: Regularization) -> Self {
+        Self { tol, tol_is_step: true, max_iter, acceleration: Acceleration::None, regularization }
+    }
+}
+
 /// What a fit gives.
 #[derive(Debug, Clone)]
 pub struct Fit {
@@ -283,13 +291,7 @@ mod tests {
         let plain = Samples::<f64>::new(&repeated, 3, None, 255.0).expect("valid");
         let first =
             initialise(&weighted, 4, CovarianceType::Full, &start(0), FLOOR, &Threads::single()).expect("a start");
-        let config = Config {
-            tol: 0.0,
-            tol_is_step: false,
-            max_iter: 20,
-            acceleration: Acceleration::None,
-            regularization: FLOOR,
-        };
+        let config = Config::textbook(0.0, 20, FLOOR);
         let [a, b] = [&weighted, &plain].map(|samples| {
             fit(samples, first.clone(), config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()))
                 .expect("a fit")
@@ -341,13 +343,7 @@ mod tests {
         let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
         let threads = Threads::single();
         let first = initialise(&samples, 3, CovarianceType::Diag, &start(0), FLOOR, &threads).expect("a start");
-        let config = Config {
-            tol: 0.0,
-            tol_is_step: false,
-            max_iter: 100,
-            acceleration: Acceleration::Lbfgs,
-            regularization: FLOOR,
-        };
+        let config = Config::textbook(0.0, 100, FLOOR);
         let outcome = fit(&samples, first, config, &threads, &mut |iteration, _| {
             if iteration == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
