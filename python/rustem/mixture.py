@@ -219,7 +219,7 @@ def fit_mixture(
     unit: float = 1.0,
     covariance_type: CovarianceType = "full",
     tol: float = 1e-4,
-    max_iter: int = 500,
+    max_iter: int = 3000,
     acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
     init_params: InitParams = "k-means++",
@@ -249,7 +249,7 @@ def fit_mixture(
     tol : float, default 1e-4
         Converged when the mean log-likelihood promises to gain less than this by all further passes, in nats per
         sample, as extrapolated from its latest gains. 0 runs exactly ``max_iter`` passes.
-    max_iter : int, default 500
+    max_iter : int, default 3000
         The most passes over the samples.
     acceleration : "lbfgs" or None, default "lbfgs"
         Quasi-Newton steps preconditioned by EM [2]_, which need several times fewer passes than EM and never lower the

@@ -259,7 +259,7 @@ def segment(
     mixture: Mixture | None = None,
     covariance_type: CovarianceType = "full",
     tol: float = 1e-4,
-    max_iter: int = 500,
+    max_iter: int = 3000,
     acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
     init_params: InitParams = "k-means++",
@@ -295,7 +295,7 @@ def segment(
     tol : float, default 1e-4
         Converged when the mean log-likelihood promises to gain less than this by all further passes, in nats per
         pixel. 0 runs exactly ``max_iter`` passes.
-    max_iter : int, default 500
+    max_iter : int, default 3000
         The most passes over the colours.
     acceleration : "lbfgs" or None, default "lbfgs"
         Quasi-Newton steps that need several times fewer passes; None is textbook EM. See :func:`rustem.fit_mixture`.

@@ -32,7 +32,7 @@ fn main() {
         let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 0 };
         let covariance_type = family.parse().expect("a covariance type");
         let first = initialise(&samples, k, covariance_type, &start, regularization, &threads).expect("a start");
-        let config = |max_iter| Config { tol: 0.0, max_iter, regularization };
+        let config = |max_iter| Config::textbook(0.0, max_iter, regularization);
         let mut quiet = |_, _| ControlFlow::Continue(());
         let warm = fit(&samples, first, config(3), &threads, &mut quiet).expect("a fit").mixture;
         let (begin, mut best) = (Instant::now(), f64::MAX);

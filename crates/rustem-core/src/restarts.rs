@@ -88,7 +88,7 @@ mod tests {
         let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, 5).expect("valid");
         let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 1 };
         let regularization = Regularization { floor: 1e-6, added: 0.0 };
-        let config = Config { tol: 0.0, max_iter: 7, regularization };
+        let config = Config::textbook(0.0, 7, regularization);
         let run = |threads: &Threads| {
             let mut calls = Vec::new();
             let mut report = |iteration, log_likelihood| {

@@ -22,7 +22,7 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     """How a mixture is fitted; ``add`` is a group's ``add_argument``."""
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
-    add("--max-iter", type=positive, default=500, metavar="N", help="most iterations (500)")
+    add("--max-iter", type=positive, default=3000, metavar="N", help="most passes (3000)")
     add("--tol", type=tolerance, default=1e-4, metavar="T", help="stop at a smaller gain, in nats per pixel (1e-4)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
     add("--init", choices=("k-means++", "random_from_data"), default="k-means++", help="kind of start (k-means++)")
