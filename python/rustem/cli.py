@@ -14,7 +14,11 @@ from collections.abc import Sequence
 from rustem.commands.options import HelpFormatter
 
 # In the order of --help.
-COMMANDS = {"segment": "a picture in, k colours and a label map out"}
+COMMANDS = {
+    "segment": "a picture in, k colours and a label map out",
+    "quantize": "the fewest colours that look best",
+    "palette": "the colours of a picture: swatches, shares, palette files",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,9 +37,9 @@ class Display:
         """Print an error to stderr, also where the run is quiet."""
         self._print(f"rustem: error: {text}", sys.stderr)
 
-    def result(self, text: str) -> None:
-        """Print what was asked for to stdout."""
-        self._print(text, sys.stdout)
+    def result(self, text: str, before: str = "") -> None:
+        """Print what was asked for to stdout, after terminal codes of our own."""
+        self._print(text, sys.stdout, before)
 
     def advance(self) -> None:
         """Count one picture as done."""
@@ -67,12 +67,12 @@ class Display:
 
         self._bar = tqdm(total=total, unit=f" {unit}s", leave=False, file=sys.stderr, dynamic_ncols=True)
 
-    def _print(self, text: str, stream: TextIO) -> None:
+    def _print(self, text: str, stream: TextIO, before: str = "") -> None:
         if self._bar is not None:
             self._bar.clear()
         # File names may hold anything: line ends, terminal codes, bytes that are no text.
         printable = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-        print("".join(printable), file=stream, flush=True)
+        print(before + "".join(printable), file=stream, flush=True)
         if self._bar is not None:
             self._bar.refresh()
 

@@ -31,14 +31,16 @@ class Job(NamedTuple):
         return (self.output,) if self.labels is None else (self.output, self.labels)
 
 
-def plan(args: argparse.Namespace, ending: str, labels_ending: str) -> tuple[list[Job], list[str]]:
+def plan(
+    args: argparse.Namespace, ending: str, labels_ending: str, outputs: tuple[str, ...] = _OUTPUTS
+) -> tuple[list[Job], list[str]]:
     """Find the pictures, name their results, and refuse now what would fail after the fit.
 
     Where the options name no file, results are named after their picture, with ``ending`` or ``labels_ending``.
     """
     photos, problems = _find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
-    for option, target, suffixes in (("-o", args.output, _OUTPUTS), ("--labels", args.labels, _LABELS)):
+    for option, target, suffixes in (("-o", args.output, outputs), ("--labels", args.labels, _LABELS)):
         if target is not None and not _is_folder(target, single):
             if not single:
                 args.fail(f"argument {option}: {target} is one file, but there are several pictures; end a folder in /")

@@ -1,0 +1,121 @@
+"""`rustem palette` and `rustem quantize`; terminals."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rustem import images, palettes
+from rustem.cli import main
+from rustem.palettes.terminal import color_depth, nearest_of_256
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "depth"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "true"),
+        ({"TERM": "xterm-256color"}, "256"),
+        ({"TERM": "xterm-direct"}, "true"),
+        ({"TERM": "xterm"}, "none"),
+        ({"TERM": "dumb", "COLORTERM": "truecolor"}, "none"),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, "none"),
+        ({}, "none"),
+    ],
+)
+def test_what_terminals_show(environ, depth):
+    assert color_depth(Terminal(), environ) == depth
+    assert color_depth(io.StringIO(), environ) == "none"
+
+
+def test_nearest_of_256_colours():
+    assert nearest_of_256((255, 255, 255)) == 231
+    assert nearest_of_256((128, 128, 128)) == 244
+    assert nearest_of_256((255, 0, 0)) == 196
+
+
+def test_palette_shows_hex_shares_and_names(picture_file, capsys):
+    assert main(["palette", str(picture_file), "-k", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert "\x1b" not in "".join(lines)
+    assert sum(float(line.split()[1]) for line in lines) == pytest.approx(100, abs=0.05)
+    assert all(line.startswith("#") and line.split()[-1].isalpha() for line in lines)
+
+
+def test_palette_swatches_on_a_terminal(picture_file, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert main(["palette", str(picture_file), "-k", "2", "--quiet"]) == 0
+    assert terminal.getvalue() == ""
+    assert main(["palette", str(picture_file), "-k", "2"]) == 0
+    assert terminal.getvalue().count("\x1b[48;2;") == 2
+
+
+def test_palette_files_are_written_and_converted(picture_file, tmp_path, capsys):
+    gpl, css = tmp_path / "x.gpl", tmp_path / "x.css"
+    assert main(["palette", str(picture_file), "-k", "5", "--format", "gpl", "-o", str(gpl), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [color["hex"] for color in record["palette"]] == palettes.read(gpl).hex
+    assert main(["palette", str(gpl), "-o", str(css), "--quiet"]) == 0
+    assert palettes.read(css).hex == palettes.read(gpl).hex
+    assert main(["palette", str(gpl), "-o", str(css), "--quiet"]) == 1
+    assert "--force" in capsys.readouterr().err
+
+
+def test_quantize_writes_a_small_indexed_file(picture_file, tmp_path, capsys):
+    output = tmp_path / "small.png"
+    arguments = ["quantize", str(picture_file), "-n", "16", "--dither", "--fixed", "#e4002b,white", "-o", str(output)]
+    assert main([*arguments, "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["n_colors"] == 16
+    assert {"#e4002b", "#ffffff"} <= {color["hex"] for color in record["palette"]}
+    assert record["bytes"] == output.stat().st_size
+    with Image.open(output) as image:
+        assert image.mode == "P"
+        assert len(image.getcolors()) <= 16
+
+
+def test_quantize_with_a_palette_file(picture_file, tmp_path, capsys):
+    palette, output = tmp_path / "bw.hex", tmp_path / "bw.png"
+    palettes.write(palette, ["#000", "#fff"])
+    assert main(["quantize", str(picture_file), "--palette", str(palette), "--dither", "-o", str(output)]) == 0
+    assert len(np.unique(images.read(output).pixels)) == 2
+    with pytest.raises(SystemExit) as caught:
+        main(["quantize", str(picture_file), "--palette", str(tmp_path / "none.gpl")])
+    assert caught.value.code == 2
+    assert "none.gpl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--dither-strength", "2"], ["--dither-method", "x"], ["-n", "0"]])
+def test_wrong_usage(picture_file, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(["quantize", str(picture_file), *arguments])
+    assert caught.value.code == 2
+
+
+def test_quantize_keeps_animations_moving(tmp_path, photograph, capsys):
+    frames = [Image.fromarray(np.roll(photograph[::2, ::2], 3 * shift, axis=1)) for shift in range(4)]
+    frames[0].save(tmp_path / "x.webp", save_all=True, append_images=frames[1:], duration=70, lossless=True, loop=0)
+    for ending, options in ((".gif", []), (".png", ["--per-frame"])):
+        output = tmp_path / f"y{ending}"
+        arguments = ["quantize", str(tmp_path / "x.webp"), "-n", "12", "--dither", *options, "-o", str(output)]
+        assert main([*arguments, "--json", "--quiet"]) == 0
+        assert json.loads(capsys.readouterr().out)["frames"] == 4
+        with Image.open(output) as image:
+            assert image.n_frames == 4
+            assert image.info["loop"] == 0
+            for number in range(4):
+                image.seek(number)
+                image.load()
+                assert image.info["duration"] == 70
+                assert len(image.convert("RGB").getcolors()) <= 12
