@@ -11,7 +11,7 @@ use rustem_core::parallel::Threads;
 use crate::convert::{Rows, interrupted, raise};
 
 /// Pixels below which starting threads takes longer than the work.
-const WORTH_THREADS: usize = 1 << 17;
+const WORTH_THREADS: usize = 1 << 19;
 
 /// Distinct rows of (n, c) uint8 or uint16 `pixels`: (colours, counts, index), or None where counting does not pay.
 ///
