@@ -65,7 +65,7 @@ def test_the_result_lies_beside_the_picture(photo, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert re.fullmatch(
-        r"photo\.png → photo-k5\.png  64.40, \d+ colours, \d+ iterations, "
+        r"photo\.png → photo-k5\.png  64.40, \d+ colours, (\d+ on the covariance floor, )?\d+ iterations, "
         r"log-likelihood -?\d+\.\d{3}, PSNR \d+\.\d dB, \d+\.\d\d s\n",
         err,
     )

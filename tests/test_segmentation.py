@@ -358,3 +358,10 @@ def test_pictures_of_different_kinds_are_refused(photograph):
         rustem.segment([photograph, photograph[..., 0]], 2)
     with pytest.raises(InvalidInputError, match="give mask as a list of 2 masks or None"):
         rustem.segment([photograph, photograph], 2, mask=[None])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_components_on_the_floor_are_counted(photograph, family):
+    assert segment(photograph, 1, covariance_type=family).n_on_floor == 0
+    two = np.tile(np.array([[0, 0, 0], [9, 9, 9]], np.uint8), (5, 4, 1))
+    assert segment(two, 2, covariance_type=family).n_on_floor == 2

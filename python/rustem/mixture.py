@@ -63,6 +63,14 @@ class Mixture:
         """Number of features, d."""
         return int(self.means.shape[1])
 
+    def n_on_floor(self, floor: float) -> int:
+        """Number of components with a variance, in some direction, of no more than ``floor`` (and a thousandth)."""
+        least = self.covariances
+        if self.covariance_type != "spherical":
+            variances = least if self.covariance_type == "diag" else np.linalg.eigvalsh(least)
+            least = variances.min(axis=-1)
+        return int((np.broadcast_to(least, self.n_components) <= 1.001 * floor).sum())
+
     def __repr__(self) -> str:
         return f"Mixture(n_components={self.n_components}, n_features={self.n_features}, {self.covariance_type!r})"
 

@@ -100,6 +100,12 @@ class Segmentation:
     _inside: NDArray[np.bool_] | None = field(repr=False)
     _unit: float = field(repr=False)
     _n_threads: int = field(repr=False)
+    _floor: float = field(default=0.0, repr=False)
+
+    @property
+    def n_on_floor(self) -> int:
+        """Number of components whose least variance is the floor: they lift the likelihood, but describe rounding."""
+        return self.mixture.n_on_floor(self._floor)
 
     @property
     def n_components(self) -> int:
@@ -360,6 +366,7 @@ def segment(
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
     colours = count_colours(pixels, unit, color_space, threads, None if inside is None else inside.ravel())
     feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
+    floor = rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
     if mixture is None:
         fit = fit_mixture(
             colours.features,
@@ -375,7 +382,7 @@ def segment(
             weights_init=weights_init,
             means_init=means_init,
             precisions_init=precisions_init,
-            covariance_floor=rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar),
+            covariance_floor=floor,
             random_state=random_state,
             progress=progress,
             n_threads=threads,
@@ -403,6 +410,7 @@ def segment(
         _inside=None,
         _unit=unit,
         _n_threads=threads,
+        _floor=floor,
     )
     return _split(result, parts) if several else _of_part(result, parts[0])
 
