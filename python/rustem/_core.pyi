@@ -10,6 +10,7 @@ __all__ = [
     "dither",
     "encode_png16",
     "fit",
+    "fit_informed",
     "fit_palette",
     "label",
     "log_densities",
@@ -18,6 +19,7 @@ __all__ = [
     "regions",
     "responsibilities",
     "simd_level",
+    "step_informed",
 ]
 
 # (covariance type, weights (k,), means (k, d), covariances in the family's shape)
@@ -40,6 +42,19 @@ class _FitOptions(TypedDict):
     seed: int
     n_threads: int
 
+class _InformedOptions(TypedDict):
+    tol: float
+    max_iter: int
+    before: float | None
+    reg_covar: float
+    covariance_floor: float
+    frozen_means: list[bool]
+    frozen_covariances: list[bool]
+    prior_weight: float
+    covariance_prior: list[float] | None
+    degrees_of_freedom: float
+    n_threads: int
+
 def count_colours(
     pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.uint32]] | None: ...
@@ -51,6 +66,24 @@ def fit(
     options: _FitOptions,
     progress: Callable[[int, float], object] | None,
 ) -> tuple[_Mixture, list[float], bool, NDArray[np.uint32], float]: ...
+def fit_informed(
+    samples: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+    unit: float,
+    start: _Mixture,
+    options: _InformedOptions,
+    progress: Callable[[int, float], object] | None,
+) -> tuple[_Mixture, list[float], bool]: ...
+def step_informed(
+    samples: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+    unit: float,
+    statistics: _Mixture,
+    current: _Mixture,
+    rate: float,
+    n_seen: float,
+    options: _InformedOptions,
+) -> tuple[_Mixture, _Mixture]: ...
 def label(
     samples: NDArray[Any], sample_weight: NDArray[np.float64] | None, unit: float, mixture: _Mixture, n_threads: int
 ) -> tuple[NDArray[np.uint32], float]: ...

@@ -8,16 +8,15 @@ n × k is kept.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rustem import _scikit
+from rustem import _core, _informed, _scikit
 from rustem._validation import check_threads
 from rustem.exceptions import InvalidInputError
-from rustem.mixture import FitResult, Mixture, plain_em
+from rustem.mixture import Mixture
 
 _Base: Any = _scikit.import_sklearn().GaussianMixture
 
@@ -72,6 +71,17 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         Iterations between two lines.
     n_threads : int, optional
         Default: ``RUSTEM_NUM_THREADS``, or the CPUs that the process may use. The answer does not depend on it.
+    frozen_means, frozen_covariances : bool or array-like of bool, shape (k,), optional
+        Components whose means (from ``means_init``) or covariances (from ``precisions_init``) stay as given; True
+        holds all. The one tied covariance is held by True.
+    weight_concentration_prior : float, optional
+        Parameter of a Dirichlet prior on the weights, at least 1: 11 is as if each component had ten samples
+        beforehand. Keeps small components alive; 1 or None is no prior.
+    covariance_prior : array-like or float, optional
+        Scale Ψ of an inverse-Wishart prior on the covariances: (d, d) for "full" and "tied", (d,) for "diag", a number
+        for "spherical". With few samples it keeps covariances away from zero; with many it fades.
+    degrees_of_freedom_prior : float, optional
+        Its degrees of freedom, by default d + 2: how many samples it counts for.
 
     Attributes
     ----------
@@ -90,7 +100,8 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
     n_iter_ : int
         Iterations of the best run.
     lower_bound_ : float
-        Mean log-likelihood that the best run's last iteration started from.
+        Mean log-likelihood that the best run's last iteration started from; with priors, the logarithm of their
+        density over the number of samples is added, less a constant. Minus infinity after :meth:`partial_fit`.
     lower_bounds_ : list of float
         The same for all its iterations.
     n_features_in_ : int
@@ -112,6 +123,8 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
     ----------
     .. [1] A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm",
        J. R. Stat. Soc. B 39 (1977), doi:10.1111/j.2517-6161.1977.tb01600.x
+    .. [2] C. Fraley, A. E. Raftery, "Bayesian regularization for normal mixture estimation and model-based
+       clustering", J. Classif. 24 (2007), doi:10.1007/s00357-007-0004-5
 
     Examples
     --------
@@ -125,9 +138,15 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
     True
     """
 
+    _stream: _informed.Stream | None
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_Base._parameter_constraints,
         "n_threads": [Integral, None],
+        "frozen_means": ["boolean", "array-like", None],
+        "frozen_covariances": ["boolean", "array-like", None],
+        "weight_concentration_prior": [Real, None],
+        "covariance_prior": [Real, "array-like", None],
+        "degrees_of_freedom_prior": [Real, None],
     }
 
     def __init__(
@@ -148,6 +167,11 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         verbose: int = 0,
         verbose_interval: int = 10,
         n_threads: int | None = None,
+        frozen_means: ArrayLike | None = None,
+        frozen_covariances: ArrayLike | None = None,
+        weight_concentration_prior: float | None = None,
+        covariance_prior: ArrayLike | None = None,
+        degrees_of_freedom_prior: float | None = None,
     ) -> None:
         super().__init__(
             n_components,
@@ -166,6 +190,11 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
             verbose_interval=verbose_interval,
         )
         self.n_threads = n_threads
+        self.frozen_means = frozen_means
+        self.frozen_covariances = frozen_covariances
+        self.weight_concentration_prior = weight_concentration_prior
+        self.covariance_prior = covariance_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
         """Fit the mixture.
@@ -195,6 +224,43 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
             The best run ended before its change fell below ``tol``.
         """
         self._fit(X, sample_weight)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
+        """Take in one batch of a stream: one step of stepwise EM (Cappé & Moulines 2009).
+
+        The statistics of the batches so far move towards those of this one by the share (t + 1)^−0.6, t being their
+        number, so that early batches, seen with worse parameters, are forgotten. Batches of about one size and in
+        random order do best. The first batch gives the start, as in :meth:`fit`; after :meth:`fit`, the stream goes on
+        from its answer.
+
+        Parameters are those of :meth:`fit`.
+
+        Returns
+        -------
+        GaussianMixture
+            The estimator itself.
+
+        References
+        ----------
+        .. [1] O. Cappé, E. Moulines, "On-line expectation-maximization algorithm for latent data models", J. R. Stat.
+           Soc. B 71 (2009), doi:10.1111/j.1467-9868.2009.00698.x
+        """
+        self._validate_params()
+        first = not hasattr(self, "means_")
+        rows = validate_data(
+            self, X, dtype=[np.float64, np.float32], order="C", reset=first, ensure_min_samples=2 if first else 1
+        )
+        used, weight = self._weighted(rows, sample_weight)
+        if first:
+            self._check_start(used)
+            current, stream = self._start(used, weight, check_random_state(self.random_state)), None
+        else:
+            current, stream = Mixture.from_sklearn(self), self._stream
+            used = np.ascontiguousarray(used, dtype=self.means_.dtype)
+        self._stream, mixture = _informed.step(used, weight, stream, current, self._options(1, None))
+        self._keep(_informed.Run(mixture, [], False), used.dtype)
+        self.n_iter_ = self._stream.n_steps
         return self
 
     def fit_predict(
@@ -255,12 +321,7 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         self._validate_params()
         rows: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
         used, weight = self._weighted(rows, sample_weight)
-        if len(used) < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {len(used)}"
-            )
-        self._check_parameters(used, xp=np)
+        self._check_start(used)
         fresh = not (self.warm_start and hasattr(self, "converged_"))
         random_state = check_random_state(self.random_state)
         best = None
@@ -268,13 +329,26 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
             self._print_verbose_msg_init_beg(run)
             start = self._start(used, weight, random_state) if fresh else Mixture.from_sklearn(self)
             fit = self._iterate(used, weight, start, None if fresh else self.lower_bound_)
-            if best is None or not fit.n_iter or fit.history[-1] > best.history[-1]:
+            if best is None or not fit.history or fit.history[-1] > best.history[-1]:
                 best = fit
         assert best is not None
         self._keep(best, rows.dtype)
+        total = float(len(used)) if weight is None else float(weight.sum())
+        self._stream = _informed.Stream(best.mixture, 1, total)
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
         return rows
+
+    def _check_start(self, used: NDArray[Any]) -> None:
+        if len(used) < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {len(used)}"
+            )
+        self._check_parameters(used, xp=np)
+        for held, given in (("frozen_means", "means_init"), ("frozen_covariances", "precisions_init")):
+            if any(_informed.held(held, getattr(self, held), self.n_components)) and getattr(self, given) is None:
+                raise InvalidInputError(f"{held} holds what {given} gives, which is None: give it")
 
     def _weighted(
         self, rows: NDArray[Any], sample_weight: ArrayLike | None
@@ -302,36 +376,38 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         _scikit.precision_factors(covariances, self.covariance_type)  # raises where there are none
         return Mixture(weights, means, covariances, self.covariance_type)
 
-    def _iterate(self, rows: NDArray[Any], weight: Floats | None, start: Mixture, before: float | None) -> FitResult:
+    def _iterate(
+        self, rows: NDArray[Any], weight: Floats | None, start: Mixture, before: float | None
+    ) -> _informed.Run:
         """One run; ``before`` is the bound that the first iteration is compared with, in a warm start."""
         if self.max_iter == 0:
-            return FitResult(start, np.array([]), False, np.array([], dtype=np.uint32), -np.inf)
-        if before is not None:
-            first = self._em(rows, weight, start, 1, self._reporter(before))
-            close = abs(first.history[0] - before) < self.tol
-            if close or self.max_iter == 1:
-                self._print_verbose_msg_init_end(first.history[-1], close)
-                return replace(first, converged=close)
-        fit = self._em(rows, weight, start, self.max_iter, self._reporter(-np.inf))
-        self._print_verbose_msg_init_end(fit.history[-1], fit.converged)
-        return fit
-
-    def _em(self, rows: NDArray[Any], weight: Floats | None, start: Mixture, max_iter: int, progress: Any) -> FitResult:
+            return _informed.Run(start, [], False)
+        options = self._options(self.max_iter, before)
         try:
-            return plain_em(
-                rows,
-                weight,
-                start,
-                tol=self.tol,
-                max_iter=max_iter,
-                reg_covar=self.reg_covar,
-                progress=progress,
-                n_threads=check_threads(self.n_threads),
-            )
+            run = _informed.fit(rows, weight, start, options, self._reporter(-np.inf if before is None else before))
         except InvalidInputError as error:
-            if "positive-definite" in str(error):
+            if "covariance of component" in str(error):
                 raise ValueError(_scikit.ILL_DEFINED) from error
             raise
+        self._print_verbose_msg_init_end(run.history[-1], run.converged)
+        return run
+
+    def _options(self, max_iter: int, before: float | None) -> _core._InformedOptions:
+        k, d = self.n_components, self.n_features_in_
+        free, concentration = self.degrees_of_freedom_prior, self.weight_concentration_prior
+        return {
+            "tol": self.tol,
+            "max_iter": max_iter,
+            "before": before if before is not None and np.isfinite(before) else None,
+            "reg_covar": self.reg_covar,
+            "covariance_floor": 0.0,
+            "frozen_means": _informed.held("frozen_means", self.frozen_means, k),
+            "frozen_covariances": _informed.held("frozen_covariances", self.frozen_covariances, k),
+            "prior_weight": 0.0 if concentration is None else float(concentration) - 1.0,
+            "covariance_prior": _informed.prior_scale(self.covariance_prior, self.covariance_type, d),
+            "degrees_of_freedom": d + 2.0 if free is None else float(free),
+            "n_threads": check_threads(self.n_threads),
+        }
 
     def _reporter(self, bound: float) -> Callable[[int, float], None] | None:
         """Prints what scikit-learn prints after an iteration; None where it prints nothing."""
@@ -346,7 +422,7 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
 
         return report
 
-    def _keep(self, fit: FitResult, dtype: np.dtype[Any]) -> None:
+    def _keep(self, fit: _informed.Run, dtype: np.dtype[Any]) -> None:
         """The best run as attributes, in the samples' type."""
         family, mixture = self.covariance_type, fit.mixture
         factors = _scikit.precision_factors(mixture.covariances, family)
@@ -356,6 +432,6 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         self.precisions_cholesky_ = factors.astype(dtype)
         self.precisions_ = _scikit.precisions(factors, family).astype(dtype)
         self.converged_ = fit.converged
-        self.n_iter_ = fit.n_iter
-        self.lower_bounds_ = fit.history.tolist()
+        self.n_iter_ = len(fit.history)
+        self.lower_bounds_ = fit.history
         self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf

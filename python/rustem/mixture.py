@@ -354,40 +354,6 @@ def _run(
     return FitResult(_of(parameters), np.array(history), converged, labels, log_likelihood)
 
 
-def plain_em(
-    rows: NDArray[Any],
-    weights: NDArray[np.float64] | None,
-    start: Mixture,
-    *,
-    tol: float,
-    max_iter: int,
-    reg_covar: float,
-    progress: Progress,
-    n_threads: int,
-) -> FitResult:
-    """Textbook EM from a whole start, without warning: what :class:`rustem.GaussianMixture` runs."""
-    from rustem._scikit import inverted
-
-    options: _core._FitOptions = {
-        "n_components": start.n_components,
-        "covariance_type": start.covariance_type,
-        "init_params": "k-means++",
-        "weights_init": start.weights.tolist(),
-        "means_init": start.means.ravel().tolist(),
-        "precisions_init": inverted(start.covariances, start.covariance_type).ravel().tolist(),
-        "tol": tol,
-        "tol_is_step": True,
-        "max_iter": max_iter,
-        "acceleration": "none",
-        "n_init": 1,
-        "reg_covar": reg_covar,
-        "covariance_floor": 0.0,
-        "seed": 0,
-        "n_threads": n_threads,
-    }
-    return _run(check_samples(rows), weights, 1.0, options, progress)
-
-
 def _of(parameters: _core._Mixture) -> Mixture:
     covariance_type, weights, means, covariances = parameters
     return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))

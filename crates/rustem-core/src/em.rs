@@ -91,7 +91,7 @@ pub fn fit<T: Real>(
 }
 
 /// The E-step's moments over all samples: fixed blocks, added in their order.
-fn expect<T: Real>(samples: &Samples<T>, densities: &Densities<T>, threads: &Threads) -> Result<Moments> {
+pub(crate) fn expect<T: Real>(samples: &Samples<T>, densities: &Densities<T>, threads: &Threads) -> Result<Moments> {
     let (k, d) = (densities.n_components, densities.n_features);
     let zero = Moments::zero(densities.form, k, d);
     let sums = zero.mass.len() + zero.first.len() + zero.second.len();
@@ -121,7 +121,7 @@ impl Regularization {
 
 impl<T: Real> Samples<T> {
     /// Mean log-density in the samples' own unit, from a weighted sum over standardised ones.
-    fn mean_log_density(&self, sum: f64) -> f64 {
+    pub(crate) fn mean_log_density(&self, sum: f64) -> f64 {
         sum / self.total_weight() - self.log_jacobian()
     }
 

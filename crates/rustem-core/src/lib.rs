@@ -17,6 +17,7 @@ pub mod em;
 pub mod error;
 pub mod features;
 mod filters;
+pub mod informed;
 pub mod initialise;
 pub mod kernels;
 pub mod kmeans;

@@ -7,6 +7,7 @@
 
 mod convert;
 mod counting;
+mod informed;
 mod palettes;
 mod png16;
 mod quantize;
@@ -200,6 +201,8 @@ fn simd_level() -> String {
 mod _core {
     #[pymodule_export]
     use super::counting::{count_colours, paint};
+    #[pymodule_export]
+    use super::informed::{fit_informed, step_informed};
     #[pymodule_export]
     use super::palettes::dither;
     #[pymodule_export]
