@@ -621,3 +621,63 @@ def test_quiet_shows_no_bar_even_on_a_terminal(start_on_terminal):
     process, terminal = start_on_terminal("photo.png", "last.png", "-k", "2", "--quiet")
     assert read_until(terminal) == ""
     assert process.wait(timeout=30) == 0
+
+
+# One mixture for several pictures
+
+
+def test_shared_pictures_have_one_palette(capfd):
+    for index in range(3):
+        save_photo(f"in/{index}.png", offset=60 * index)
+    assert run("in", "-k", 5, "--shared", "--json", "-o", "out/") == 0
+    records = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert written("out") == [f"{index}-shared5.png" for index in range(3)]
+    palettes = [[colour["hex"] for colour in record["palette"]] for record in records]
+    assert palettes[0] == palettes[1] == palettes[2]
+    together = segmentation.segment([f"in/{index}.png" for index in range(3)], 5)
+    for index, seg in enumerate(together):
+        np.testing.assert_array_equal(pixels(f"out/{index}-shared5.png"), seg.image)
+
+
+def test_shared_pictures_of_which_some_fail(photo, capfd):
+    Path("broken.png").write_bytes(b"nothing")
+    assert run("broken.png", photo, "-k", 3, "--shared") == 1
+    assert "rustem: error: broken.png: " in capfd.readouterr().err
+    assert "photo-shared3.png" in written()
+    Image.fromarray(astronaut()[::8, ::8, 0]).save("grey.png")
+    assert run("grey.png", photo, "-k", 3, "--shared", "--force") == 1
+    assert "error: 2 pictures together: photo.png has 3 channels of uint8, but grey.png" in capfd.readouterr().err
+
+
+# How many colours
+
+
+def test_auto_chooses_what_select_says(photo, capfd):
+    assert run(photo, "-k", "auto", "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert written() == ["photo-kauto.png", "photo.png"]
+    assert main(["select", "photo.png"]) == 0
+    assert capfd.readouterr().out == f"photo.png: {record['n_requested']}\n"
+
+
+@pytest.mark.usefixtures("photo")
+def test_select_tells_the_curve_and_draws_it(capfd):
+    assert main(["select", "photo.png", "--max", "6", "--criterion", "icl", "--json", "--plot", "curve.png"]) == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["candidates"] == list(range(1, 7))
+    assert record["n_components"] == 1 + int(np.argmin(record["icl"]))
+    assert pixels("curve.png").shape == (600, 900, 3)
+    assert main(["select", "photo.png", "--plot", "curve.png"]) == 1
+    assert "curve.png exists already" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("photo")
+def test_select_reports_what_fails(capfd):
+    assert main(["select", "missing.png", "photo.png", "--max", "3"]) == 1
+    captured = capfd.readouterr()
+    assert captured.out.startswith("photo.png: ")
+    assert "error: missing.png" in captured.err
+    with pytest.raises(SystemExit, match="2"):
+        main(["select", "photo.png", "--min", "5", "--max", "3"])
+    assert "--min: 5 is more than --max 3" in capfd.readouterr().err
+    assert written() == ["photo.png"]

@@ -244,7 +244,7 @@ def test_plotting(photograph):
         (np.zeros((4, 4, 3), np.uint8), {"channel_axis": 3}, "channel_axis is 3, but the image has 3 axes"),
         (np.zeros((4, 4, 3), np.uint8), {"color_space": "xyz"}, "color_space is 'xyz'"),
         (np.zeros((4, 4), np.uint8), {"color_space": "lab"}, "needs red, green and blue"),
-        (np.zeros((4, 4), np.uint8), {"n_components": "auto"}, "n_components is 'auto'"),
+        (np.zeros((4, 4), np.uint8), {"n_components": "many"}, "n_components is 'many'"),
         (np.zeros((4, 4), np.uint8), {"reg_covar": -1}, "reg_covar is -1"),
     ],
 )

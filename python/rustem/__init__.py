@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rustem.quantization import Quantization, quantize
     from rustem.region_tree import Regions, regions
     from rustem.segmentation import Segmentation, segment
+    from rustem.selection import Selection, select_components
 
 # Without GaussianMixture: `from rustem import *` works where scikit-learn is missing.
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Regions",
     "RustemError",
     "Segmentation",
+    "Selection",
     "dither",
     "fit_mixture",
     "quantize",
@@ -42,6 +44,7 @@ __all__ = [
     "restructure",
     "save_new",
     "segment",
+    "select_components",
 ]
 
 _HOMES = {
@@ -54,6 +57,7 @@ _HOMES = {
     "region_tree": ("Regions", "regions"),
     "quantization": ("Quantization", "quantize"),
     "segmentation": ("Segmentation", "segment"),
+    "selection": ("Selection", "select_components"),
 }
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "segment": "a picture in, k colours and a label map out",
     "quantize": "the fewest colours that look best",
     "palette": "the colours of a picture: swatches, shares, palette files",
+    "select": "how many colours a picture needs",
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rustem.segmentation import Segmentation
+    from rustem.selection import Selection
 
 
 def side_by_side(original: NDArray[Any], colours: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:
@@ -99,6 +100,44 @@ def plot_segmentation(
         panel.imshow(_displayable(picture))
         panel.set(title=title, xticks=[], yticks=[])
     _plot_palette(axes[-1], segmentation)
+    return axes
+
+
+def plot_selection(selection: Selection, axes: Axes | None = None) -> Axes:
+    """Draw the criteria of a selection over the number of components.
+
+    Parameters
+    ----------
+    selection : Selection
+        What :func:`rustem.select_components` gave.
+    axes : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it was drawn: each criterion above its least value, in nats per effective sample; the choice dashed.
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    assert axes is not None
+    lowest = np.inf
+    for name, values in selection.values.items():
+        above = (values - values.min()) / (2 * selection.n_effective)
+        axes.plot(
+            selection.candidates, above, marker=".", label=name.upper(), lw=2 if name == selection.criterion else 1
+        )
+        lowest = min(lowest, float(np.quantile(above, 0.8)))
+    axes.axvline(selection.n_components, ls="--", color="0.5")
+    axes.set(
+        xlabel="components",
+        ylabel="nats per sample above the least",
+        ylim=(-0.05 * max(lowest, 0.1), 2 * max(lowest, 0.1)),
+        title=f"{selection.n_components} components",
+    )
+    axes.legend()
     return axes
 
 

@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
@@ -251,16 +251,18 @@ class Segmentation:
 
 
 @overload
-def segment(image: Pictures, n_components: int = ..., **options: Unpack[Options]) -> list[Segmentation]: ...
+def segment(
+    image: Pictures, n_components: int | Literal["auto"] = ..., **options: Unpack[Options]
+) -> list[Segmentation]: ...
 
 
 @overload
-def segment(image: Image, n_components: int = ..., **options: Unpack[Options]) -> Segmentation: ...
+def segment(image: Image, n_components: int | Literal["auto"] = ..., **options: Unpack[Options]) -> Segmentation: ...
 
 
 def segment(
     image: Any,
-    n_components: int = 8,
+    n_components: int | Literal["auto"] = 8,
     *,
     mixture: Mixture | None = None,
     covariance_type: CovarianceType = "full",
@@ -291,7 +293,8 @@ def segment(
         transparent; all channels of an array are features.
     n_components : int, default 8
         Number of components, hence of labels and colours: 2 to 8 to tell a few materials apart, 16 to 64 for a
-        poster-like picture, 256 for one that hardly differs from the original.
+        poster-like picture, 256 for one that hardly differs from the original. "auto" lets
+        :func:`rustem.select_components` choose from 1 to 32 by its default criterion.
     mixture : Mixture, optional
         A mixture fitted before, over colours scaled as here: nothing is fitted, its components are the labels, in its
         order, and the palette shows its means, the same for each picture of a series. All arguments of the fit are
@@ -368,6 +371,10 @@ def segment(
     feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
     floor = rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
     if mixture is None:
+        if n_components == "auto":
+            from rustem.selection import choose
+
+            n_components = choose(pixels, unit, parts, covariance_type, color_space, random_state, threads)
         fit = fit_mixture(
             colours.features,
             n_components,

@@ -29,14 +29,14 @@ def _succeeds(job: Job, display: Display, run_one: Callable[[Job], None]) -> boo
     except BrokenPipeError:
         raise  # the reader of our output has gone: no fault of the picture's
     except (RustemError, OSError, MemoryError) as error:
-        display.error(_explain(job.photo, error))
+        display.error(explain(job.photo, error))
         return False
     finally:
         display.advance()
     return True
 
 
-def _explain(photo: Path, error: Exception) -> str:
+def explain(photo: Path, error: Exception) -> str:
     """Put an error in one line that names the picture."""
     if isinstance(error, MemoryError) and not str(error):
         text = "not enough memory; make the picture smaller"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # What is taken for a picture in a folder; a file that is named itself may end in anything.
 _PICTURE = re.compile(r"[^.].*\.(avif|bmp|gif|jfif|jp2|jpe?g|p[bgnp]m|png|tga|tiff?|webp)", re.IGNORECASE)
-_RESULT = re.compile(r"(.+)-(k\d+|q\d+|shared\d+|regions)(-pair|-labels)?")
+_RESULT = re.compile(r"(.+)-(k\d+|kauto|q\d+|shared\d+|sharedauto|regions)(-pair|-labels)?")
 
 # What results may end in: a wrong name should be refused before the fit.
 _OUTPUTS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")

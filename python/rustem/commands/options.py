@@ -41,6 +41,11 @@ def positive(text: str) -> int:
     return int(_number(text, int, 1, "a whole number from 1"))
 
 
+def positive_or_auto(text: str) -> int | str:
+    """A whole number from 1, or the word auto."""
+    return text if text == "auto" else positive(text)
+
+
 def natural(text: str) -> int:
     """A whole number from 0."""
     return int(_number(text, int, 0, "a whole number from 0"))

@@ -8,11 +8,13 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display, counted, finite, hex_colours, one_line
-from rustem.commands.options import add_mixture_options, add_output_options, positive
+from rustem.commands.options import add_mixture_options, add_output_options, positive_or_auto
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rustem.commands.jobs import Job
-    from rustem.segmentation import Segmentation
+    from rustem.segmentation import Options, Segmentation
 
 _DESCRIPTION = """\
 Segment pictures into k colours, with a Gaussian mixture fitted by expectation-maximisation.
@@ -25,6 +27,7 @@ _EXAMPLES = """\
 examples:
   rustem segment photo.jpg -k 16
   rustem segment photo.jpg -o poster.png --side-by-side --force
+  rustem segment frames/ -k 16 --shared -o flat/
   rustem segment holidays/ "more/*.tif" -k 8 -o posters/ --json > posters.jsonl
 
 exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
@@ -40,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     model = parser.add_argument_group("the mixture")
     add = model.add_argument
-    add("-k", "--n-components", type=positive, default=32, metavar="N", help="number of colours (32)")
+    add("-k", "--n-components", type=positive_or_auto, default=32, metavar="N", help="number of colours, or auto (32)")
+    add("--shared", action="store_true", help="fit all pictures as one: the same labels and palette for all")
     add_mixture_options(add)
 
     output = parser.add_argument_group("results")
@@ -59,15 +63,60 @@ def _run(args: argparse.Namespace) -> int:
     from rustem.commands.batch import run_batch
     from rustem.commands.jobs import plan
 
-    ending = f"-k{args.n_components}"
+    ending = f"-{'shared' if args.shared else 'k'}{args.n_components}"
     jobs, problems = plan(args, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", f"{ending}-labels.png")
     display = Display(len(problems) + len(jobs), args.max_iter, quiet=args.quiet)
-    return run_batch(jobs, problems, display, lambda job: _segment(job, args, display))
+    together: dict[Path, Segmentation] = {}
+    if args.shared:
+        jobs, together = _fit_together(jobs, problems, args, display)
+    return run_batch(jobs, problems, display, lambda job: _segment(job, args, display, together.get(job.photo)))
 
 
-def _segment(job: Job, args: argparse.Namespace, display: Display) -> None:
-    """Segment one picture, write and report it."""
-    record, remarks = _fit(job, args, display)
+def _fit_together(
+    jobs: list[Job], problems: list[str], args: argparse.Namespace, display: Display
+) -> tuple[list[Job], dict[Path, Segmentation]]:
+    """One fit of all pictures that can be read; what cannot joins the problems."""
+    from rustem import images
+    from rustem.commands.batch import explain
+    from rustem.exceptions import ConvergenceWarning, RustemError
+    from rustem.segmentation import segment
+
+    readable, pictures = [], []
+    for job in jobs:
+        try:
+            pictures.append(images.read(job.photo))
+            readable.append(job)
+        except (RustemError, OSError, MemoryError) as error:
+            problems.append(explain(job.photo, error))
+    if not readable:
+        return [], {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            segmentations = segment(pictures, args.n_components, **_options(args, display))
+    except (RustemError, MemoryError) as error:
+        problems.append(f"{len(pictures)} pictures together: {one_line(str(error)) or 'not enough memory'}")
+        return [], {}
+    return readable, {job.photo: each for job, each in zip(readable, segmentations, strict=True)}
+
+
+def _options(args: argparse.Namespace, display: Display) -> Options:
+    return {
+        "covariance_type": args.covariance_type,
+        "tol": args.tol,
+        "max_iter": args.max_iter,
+        "n_init": args.n_init,
+        "init_params": args.init,
+        "random_state": args.seed,
+        "color_space": args.color_space,
+        "progress": display.progress,
+        "n_threads": args.threads,
+    }
+
+
+def _segment(job: Job, args: argparse.Namespace, display: Display, done: Segmentation | None) -> None:
+    """Segment one picture, unless it is done, write and report it."""
+    record, remarks = _fit(job, args, display, done)
     for remark in remarks:
         display.line(f"rustem: warning: {job.photo}: {remark}")
     display.line(_summary(record, settles=args.tol > 0))
@@ -81,7 +130,9 @@ def _segment(job: Job, args: argparse.Namespace, display: Display) -> None:
             display.result(f"{prefix}{colour['hex']} {100 * colour['share']:6.2f} %")
 
 
-def _fit(job: Job, args: argparse.Namespace, display: Display) -> tuple[dict[str, Any], list[str]]:
+def _fit(
+    job: Job, args: argparse.Namespace, display: Display, done: Segmentation | None
+) -> tuple[dict[str, Any], list[str]]:
     """Read, fit and write one picture; return its record and what there was to warn of."""
     from rustem.exceptions import ConvergenceWarning
     from rustem.segmentation import segment
@@ -89,19 +140,7 @@ def _fit(job: Job, args: argparse.Namespace, display: Display) -> tuple[dict[str
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        segmentation = segment(
-            job.photo,
-            args.n_components,
-            covariance_type=args.covariance_type,
-            tol=args.tol,
-            max_iter=args.max_iter,
-            n_init=args.n_init,
-            init_params=args.init,
-            random_state=args.seed,
-            color_space=args.color_space,
-            progress=display.progress,
-            n_threads=args.threads,
-        )
+        segmentation = done or segment(job.photo, args.n_components, **_options(args, display))
         for target in job.targets:
             target.parent.mkdir(parents=True, exist_ok=True)
         segmentation.save(job.output, side_by_side=args.side_by_side, overwrite=args.force)

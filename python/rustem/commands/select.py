@@ -1,0 +1,112 @@
+"""``rustem select``: how many colours a picture needs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any
+
+from rustem.commands.display import Display
+from rustem.commands.options import natural, positive
+
+if TYPE_CHECKING:
+    from rustem.commands.jobs import Job
+    from rustem.selection import Selection
+
+_DESCRIPTION = """\
+Say how many components, hence colours, a picture needs: one sweep from many to few, and the number that a criterion
+likes best. Prints a line with the number and the picture's name for each.
+"""
+
+_EXAMPLES = """\
+examples:
+  rustem select photo.jpg
+  rustem select photo.jpg --max 64 --criterion icl --plot curve.png
+  rustem select holidays/ --json > numbers.jsonl
+
+exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    parser.usage = "rustem select PHOTO... [--max N] [--criterion C] [options]"
+    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    parser.set_defaults(run=_run)
+    add = parser.add_argument
+    add("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
+    add("--min", type=positive, default=1, metavar="N", help="the fewest colours (1)")
+    add("--max", type=positive, default=32, metavar="N", help="the most colours (32)")
+    add("--criterion", choices=("bic", "icl", "aic", "mml"), default="bic", help="what chooses (bic)")
+    add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
+    add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
+    add("--seed", type=natural, default=0, metavar="N", help="seed of the start (0)")
+    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+    add("--plot", dest="output", metavar="FILE_OR_FOLDER", help="draw the curve; for several pictures, name a folder")
+    add("--force", action="store_true", help="overwrite plots of earlier runs")
+    add("--json", action="store_true", help="print one JSON object per picture, one per line")
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from rustem.commands.batch import run_batch
+    from rustem.commands.jobs import plan
+
+    if args.min > args.max:
+        args.fail(f"argument --min: {args.min} is more than --max {args.max}")
+    # Where nothing is drawn, nothing is written that could stand in the way.
+    args.labels, args.force = None, args.force or args.output is None
+    jobs, problems = plan(args, "-selection.png", "")
+    display = Display(len(problems) + len(jobs), 1, quiet=args.quiet)
+    display.progress = None
+    return run_batch(jobs, problems, display, lambda job: _select(job, args, display))
+
+
+def _select(job: Job, args: argparse.Namespace, display: Display) -> None:
+    from rustem.selection import select_components
+
+    start = time.perf_counter()
+    selection = select_components(
+        str(job.photo),
+        range(args.min, args.max + 1),
+        criterion=args.criterion,
+        covariance_type=args.covariance_type,
+        color_space=args.color_space,
+        random_state=args.seed,
+        n_threads=args.threads,
+    )
+    seconds = time.perf_counter() - start
+    if args.output is not None:
+        _draw(job, selection, overwrite=args.force)
+    if args.json:
+        import json
+
+        display.result(json.dumps(_describe(job, selection, seconds)))
+    else:
+        display.result(f"{job.photo}: {selection.n_components}")
+
+
+def _draw(job: Job, selection: Selection, *, overwrite: bool) -> None:
+    from matplotlib.figure import Figure
+
+    from rustem.images import _save
+
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    selection.plot(figure.subplots())
+    kind = job.output.suffix[1:].lower()
+    _save(job.output, lambda file: figure.savefig(file, format=kind, dpi=150), overwrite)
+
+
+def _describe(job: Job, selection: Selection, seconds: float) -> dict[str, Any]:
+    return {
+        "file": str(job.photo),
+        "n_components": selection.n_components,
+        "criterion": selection.criterion,
+        "n_samples": selection.n_samples,
+        "n_effective": round(selection.n_effective, 1),
+        "seconds": round(seconds, 4),
+        "candidates": selection.candidates.tolist(),
+        "log_likelihoods": selection.log_likelihoods.round(6).tolist(),
+        **{name: values.round(3).tolist() for name, values in selection.values.items()},
+    }
