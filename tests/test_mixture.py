@@ -458,3 +458,11 @@ def test_public_names():
     assert rustem.__version__
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         _ = rustem.magic
+
+
+def test_the_core_takes_no_columns_for_rows():
+    columns = np.asfortranarray(np.arange(6.0).reshape(3, 2))
+    with pytest.raises(ValueError, match="C-contiguous"):
+        _core.count_colours(columns.astype(np.uint8, order="F"), 1)
+    mixture = rustem.Mixture(np.ones(1), np.zeros((1, 2)), np.ones(1), "spherical")
+    np.testing.assert_array_equal(mixture.score_samples(columns), mixture.score_samples(columns.copy("C")))

@@ -1,6 +1,10 @@
 //! Between Python's objects and the core's: arrays, errors, interrupts.
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray2};
+use numpy::ndarray::Dimension;
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray, PyReadonlyArray2,
+    PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use rustem_core::error::Error;
@@ -15,6 +19,14 @@ pub(crate) enum Rows<'py> {
     F64(PyReadonlyArray2<'py, f64>),
 }
 
+/// The values of an array row by row; NumPy's own view of a contiguous array takes columns for rows without complaint.
+pub(crate) fn in_c_order<'a, T: Element, D: Dimension>(array: &'a PyReadonlyArray<'_, T, D>) -> PyResult<&'a [T]> {
+    if !array.is_c_contiguous() {
+        return Err(PyValueError::new_err("an array is not C-contiguous: use numpy.ascontiguousarray"));
+    }
+    Ok(array.as_slice()?)
+}
+
 /// Runs the body for the rows' own type, with the float type that its kernels use: `f64` for `f64`, else `f32`.
 macro_rules! with_rows {
     ($rows:expr, |$values:ident, $d:ident, $real:ident| $body:expr) => {
@@ -27,7 +39,7 @@ macro_rules! with_rows {
     };
     (@ $array:expr, $type:ty, |$values:ident, $d:ident, $real:ident| $body:expr) => {{
         type $real = $type;
-        let ($values, $d) = ($array.as_slice()?, $array.shape()[1]);
+        let ($values, $d) = ($crate::convert::in_c_order($array)?, $array.shape()[1]);
         $body
     }};
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use rustem_core::colours::{self, Channel};
 use rustem_core::parallel::Threads;
 
-use crate::convert::{Rows, interrupted, raise};
+use crate::convert::{Rows, in_c_order, interrupted, raise};
 
 /// Pixels below which starting threads takes longer than the work.
 const WORTH_THREADS: usize = 1 << 19;
@@ -42,7 +42,7 @@ fn count_of<'py, C: Channel + Element>(
     let [n, channels] = *pixels.shape() else { return Ok(None) };
     let index: Bound<PyArray1<u32>> = empty(py, [n])?;
     let mut numbers = index.try_readwrite()?;
-    let (values, numbers) = (pixels.as_slice()?, numbers.as_slice_mut()?);
+    let (values, numbers) = (in_c_order(&pixels)?, numbers.as_slice_mut()?);
     let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
     let counted = py
         .detach(|| colours::count(values, channels, mask, numbers, &threads_for(n, n_threads)))
@@ -64,7 +64,7 @@ pub(crate) fn paint<'py>(
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<u8>>> {
     let width = table.shape()[1];
-    let (rows, index) = (table.as_slice()?, index.as_slice()?);
+    let (rows, index) = (in_c_order(&table)?, in_c_order(&index)?);
     let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
     let mut output = painted.try_readwrite()?;
     let bytes = output.as_slice_mut()?;

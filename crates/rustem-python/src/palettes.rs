@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use rustem_core::dither::{Method, Picture};
 use rustem_core::parallel::Threads;
 
-use crate::convert::{interrupted, raise};
+use crate::convert::{in_c_order, interrupted, raise};
 
 /// Labels (H, W) of a dithered picture: entries of the (k, d) `palette`, 2³² - 1 where `index` is.
 ///
@@ -23,12 +23,12 @@ pub(crate) fn dither<'py>(
     let shape = [index.shape()[0], index.shape()[1]];
     let picture = Picture {
         width: shape[1],
-        index: index.as_slice()?,
-        table: table.as_slice()?,
+        index: in_c_order(&index)?,
+        table: in_c_order(&table)?,
         n_features: table.shape()[1],
-        sensitivity: sensitivity.as_slice()?,
+        sensitivity: in_c_order(&sensitivity)?,
     };
-    let palette = palette.as_slice()?;
+    let palette = in_c_order(&palette)?;
     let labels = py
         .detach(|| {
             let method: Method = options.method.parse()?;

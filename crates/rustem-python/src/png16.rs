@@ -11,6 +11,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::convert::in_c_order;
+
 /// Decodes the (first) picture of a 16-bit PNG file: (H, W, C) uint16, C = 1 to 4 as stored, plus alpha from tRNS.
 ///
 /// Pictures of more than `max_pixels` pixels are refused before decoding.
@@ -30,7 +32,7 @@ pub(crate) fn encode_png16<'py>(
     icc_profile: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let pixels = pixels.try_readonly()?;
-    let (shape, values) = (pixels.shape(), pixels.as_slice()?);
+    let (shape, values) = (pixels.shape(), in_c_order(&pixels)?);
     let file = py.detach(|| encode(values, shape, icc_profile)).map_err(PyValueError::new_err)?;
     Ok(PyBytes::new(py, &file))
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use rustem_core::kmeans::{self, Config};
 use rustem_core::parallel::Threads;
 
-use crate::convert::{interrupted, raise};
+use crate::convert::{in_c_order, interrupted, raise};
 
 /// What [`fit_palette`] is asked for, by name.
 #[derive(FromPyObject)]
@@ -33,7 +33,7 @@ pub(crate) fn fit_palette<'py>(
     options: PaletteOptions,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, usize)> {
-    let (rows, d, start) = (samples.as_slice()?, samples.shape()[1], start.as_slice()?.to_vec());
+    let (rows, d, start) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&start)?.to_vec());
     let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
     let PaletteOptions { n_clusters, n_fixed, tol, max_iter, seed, n_threads } = options;
     let config = Config { n_clusters, start, n_fixed, tol, max_iter, seed };
@@ -69,7 +69,7 @@ pub(crate) fn nearest<'py>(
     centres: PyReadonlyArray2<'py, f64>,
     n_threads: usize,
 ) -> PyResult<LabelArrays<'py>> {
-    let (rows, d, centres) = (samples.as_slice()?, samples.shape()[1], centres.as_slice()?);
+    let (rows, d, centres) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&centres)?);
     let (labels, distances) = py
         .detach(|| kmeans::nearest(rows, d, centres, &Threads::new(n_threads, &interrupted)))
         .map_err(|error| raise(py, error))?;

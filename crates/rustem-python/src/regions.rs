@@ -13,7 +13,7 @@ use rustem_core::parallel::Threads;
 use rustem_core::regions::{Config, hierarchy};
 use rustem_core::samples::Element;
 
-use crate::convert::{interrupted, raise};
+use crate::convert::{in_c_order, interrupted, raise};
 
 /// A C-contiguous (height, width, channels) array of any type that the core takes.
 #[derive(FromPyObject)]
@@ -68,7 +68,7 @@ fn regions_of<'py, E: Element + NumpyElement>(
 ) -> PyResult<HierarchyArrays<'py>> {
     let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
     let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
-    let picture = Picture { values: pixels.as_slice()?, height, width, channels, range: options.range, inside };
+    let picture = Picture { values: in_c_order(&pixels)?, height, width, channels, range: options.range, inside };
     let mut failure: Option<PyErr> = None;
     let mut stages = |name: &'static str| match progress.map(|call| Python::attach(|py| call.call1(py, (name,)))) {
         Some(Err(error)) => {
