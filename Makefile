@@ -36,6 +36,7 @@ docs: $(VENV)/.built  ## HTML under docs/_build
 bench: $(VENV)/.built  ## Compare with the peers; RUSTEM_DATA names the folder of pictures
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python benchmarks/classic.py --readme README.md
+	$(BIN)/python benchmarks/regions.py --docs docs/regions.md --gallery docs/regions.jpg
 
 clean:
 	cargo clean

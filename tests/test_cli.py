@@ -187,7 +187,10 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
 
     monkeypatch.setattr(segmentation, "segment", record)
     options = "-k 7 --covariance-type tied --max-iter 9 --tol 0.5 --n-init 3 --init random_from_data"
-    assert run(photo, *options.split(), *["--color-space", "oklab", "--seed", "11", "--threads", "2"]) == 1
+    assert (
+        run(photo, *options.split(), *["--color-space", "oklab", "--seed", "11", "--threads", "2", "--min-size", "5"])
+        == 1
+    )
     assert seen == {
         "image": photo,
         "n_components": 7,
@@ -198,6 +201,7 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
         "init_params": "random_from_data",
         "color_space": "oklab",
         "random_state": 11,
+        "min_size": 5,
         "n_threads": 2,
         "progress": None,
     }

@@ -1,5 +1,6 @@
 """regions() and Regions: real photographs, odd pictures, the same tree cut anywhere."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from skimage.measure import regionprops
 
 import rustem
 from rustem import InvalidInputError, regions
+from rustem.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +288,24 @@ def test_labels_are_written_and_views_are_checked(found, tmp_path):
 def test_public_names():
     assert rustem.regions is regions
     assert "Regions" in rustem.__all__
+
+
+def test_the_command_line(tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    PIL.Image.fromarray(blocks()[0]).save(photo)
+    assert main(["regions", str(photo), "--labels", str(tmp_path / "labels.npy"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["n_regions"] == len(record["regions"]) == 4
+    assert record["regions"][0]["label"] == 1
+    labels = np.load(tmp_path / "labels.npy")
+    assert [each["area"] for each in record["regions"]] == np.bincount(labels.ravel())[1:].tolist()
+    with PIL.Image.open(tmp_path / "photo-regions.png") as written:
+        assert written.size == (160, 120)
+    assert main(["regions", str(photo)]) == 1, "nothing is overwritten without --force"
+    assert main(["regions", str(photo), "--n-regions", "2", "--view", "both", "--force", "--json", "--quiet"]) == 0
+    out, _ = capsys.readouterr()
+    assert json.loads(out)["n_regions"] == 2
+    for wrong in (["--level", "1.5"], ["--level", "0.4", "--n-regions", "3"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["regions", str(photo), *wrong])
+        assert caught.value.code == 2

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "absorb_pieces",
     "count_colours",
     "decode_png16",
     "dither",
@@ -16,6 +17,7 @@ __all__ = [
     "log_densities",
     "nearest",
     "paint",
+    "pieces",
     "regions",
     "responsibilities",
     "simd_level",
@@ -140,3 +142,7 @@ def regions(
     options: _RegionOptions,
     progress: Callable[[str], object] | None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]: ...
+def pieces(labels: NDArray[np.int32]) -> tuple[NDArray[np.uint32], int]: ...
+def absorb_pieces(
+    labels: NDArray[np.int32], pieces: NDArray[np.uint32], affinity: NDArray[np.float32], min_size: int
+) -> NDArray[np.int32]: ...

@@ -16,6 +16,7 @@ from rustem.commands.options import HelpFormatter
 # In the order of --help.
 COMMANDS = {
     "segment": "a picture in, k colours and a label map out",
+    "regions": "a picture in, the pieces a person would draw out",
     "quantize": "the fewest colours that look best",
     "palette": "the colours of a picture: swatches, shares, palette files",
     "select": "how many colours a picture needs",

@@ -31,6 +31,8 @@ class Colours:
         The colour of each pixel of the whole picture, m where there is none; None where no colours were counted.
     mask : ndarray of shape (n,) or None
         Which pixels of the picture take part; None for all.
+    n_repeated : int, default 0
+        Rows of a colour that stands in another row too, because its pixels got several labels.
     """
 
     values: NDArray[Any]
@@ -38,6 +40,7 @@ class Colours:
     counts: NDArray[np.float64] | None
     index: NDArray[np.uint32] | None
     mask: NDArray[np.bool_] | None = None
+    n_repeated: int = 0
 
     @property
     def n_pixels(self) -> int:

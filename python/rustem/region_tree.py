@@ -465,13 +465,12 @@ def regions(
     inside = _inside(picture, shape, mask)
     if pixels.size == 0 or (inside is not None and not inside.any()):
         raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
-    flat = pixels.reshape(-1, pixels.shape[2]) if inside is None else pixels[inside]
-    _check_finite(flat, picture.name, shape, inside)
+    _check_finite(pixels.reshape(-1, pixels.shape[2]), picture.name, shape, inside)
     options: _core._RegionOptions = {
         "n_components": check_integer("n_components", n_components),
         "seed": check_seed(random_state),
         "max_pixels": check_integer("max_pixels", max_pixels),
-        "range": _range(flat),
+        "range": _range(pixels if inside is None else pixels[inside]),
         "n_threads": threads,
         "weights": None,
     }

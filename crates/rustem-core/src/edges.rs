@@ -5,7 +5,8 @@
 //! of textons (2004, doi:10.1109/TPAMI.2004.1273918). Departures: soft responsibilities in the place of hard textons,
 //! two Gaussian windows in the place of half-discs, and larger radii on a halved picture.
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, SimdFloatElement, dispatch};
 
 use crate::covariance::CovarianceType;
 use crate::em;
@@ -19,8 +20,8 @@ use crate::samples::Samples;
 
 /// Directions of edges over half a turn.
 pub const DIRECTIONS: usize = 8;
-/// Responsibilities of a pixel are stored in groups of as many.
-const LANES: usize = 16;
+/// Responsibilities of a pixel are stored in groups of as many: a multiple of every CPU's lanes.
+const GROUP: usize = 16;
 /// Standard deviation of a window beside an edge, over the distance of its centre.
 const SIGMA_PER_RADIUS: f64 = 0.6;
 /// Standard deviation of the smoothing before colour gradients.
@@ -31,6 +32,9 @@ const MAX_SAMPLES: usize = 8000;
 const ADDED_VARIANCE: f64 = 2.0;
 const MAX_ITER: usize = 40;
 const TOL: f64 = 1e-4;
+
+/// One vector of the CPU at hand.
+type Lanes<S> = <f32 as SimdFloatElement>::Native<S>;
 
 /// Responsibilities of a mixture for each pixel.
 #[derive(Debug, Clone)]
@@ -74,7 +78,7 @@ pub fn soft_texture(colours: &Colours, n_components: usize, seed: u64, threads: 
     let samples = Samples::<f32>::new(&features, N_FEATURES, None, 1.0)?;
     let values = em::responsibilities(&samples, &mixture, threads)?;
     let n_components = mixture.n_components();
-    let stride = n_components.next_multiple_of(LANES);
+    let stride = n_components.next_multiple_of(GROUP);
     let values = if stride == n_components { values } else { padded(&values, n_components, stride) };
     Ok(SoftTexture { values, height: colours.height, stride, n_components })
 }
@@ -138,7 +142,7 @@ impl Edges {
             for (offset, row) in rows.chunks_exact_mut(width * DIRECTIONS).enumerate() {
                 checkpoint.pass()?;
                 let y = block * ROWS + offset;
-                dispatch!(Level::new(), _simd => half_chi2_row(&smooth, (height, width, stride), &offsets, y, row));
+                dispatch!(Level::new(), simd => half_chi2_row(simd, &smooth, (height, width, stride), &offsets, y, row));
             }
             Ok(())
         })?;
@@ -160,7 +164,8 @@ impl Edges {
 /// Half χ² distances between the pixels at either end of each offset, for one row.
 #[expect(clippy::inline_always, reason = "must be inlined into the function that enables the CPU's features")]
 #[inline(always)]
-fn half_chi2_row(
+fn half_chi2_row<S: Simd>(
+    simd: S,
     texture: &[f32],
     (height, width, stride): (usize, usize, usize),
     offsets: &[(isize, isize); DIRECTIONS],
@@ -172,29 +177,22 @@ fn half_chi2_row(
         for (value, (dy, dx)) in output.iter_mut().zip(offsets) {
             let a = (clamped(y, *dy, height) * width + clamped(x, *dx, width)) * stride;
             let b = (clamped(y, -dy, height) * width + clamped(x, -dx, width)) * stride;
-            *value = half_chi2(&texture[a..a + stride], &texture[b..b + stride]);
+            *value = half_chi2(simd, &texture[a..a + stride], &texture[b..b + stride]);
         }
     }
 }
 
 #[expect(clippy::inline_always, reason = "must be inlined into the function that enables the CPU's features")]
 #[inline(always)]
-fn half_chi2(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b) / (a + b + 1e-6);
-        }
+fn half_chi2<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let len = Lanes::<S>::LEN;
+    let mut sum = Lanes::<S>::splat(simd, 0.0);
+    for (a, b) in a.chunks_exact(len).zip(b.chunks_exact(len)) {
+        let (a, b) = (Lanes::<S>::from_slice(simd, a), Lanes::<S>::from_slice(simd, b));
+        let difference = a - b;
+        sum += difference * difference / (a + b + Lanes::<S>::splat(simd, 1e-6));
     }
-    // Halves are added to halves, so that the compiler may keep the sums in vectors.
-    let mut len = LANES / 2;
-    while len > 0 {
-        for lane in 0..len {
-            sums[lane] += sums[lane + len];
-        }
-        len /= 2;
-    }
-    0.5 * sums[0]
+    0.5 * sum.reduce_sum()
 }
 
 /// Gradients of colour in any direction, in units of CIELAB per pixel.

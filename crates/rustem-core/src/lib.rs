@@ -24,6 +24,7 @@ pub mod kmeans;
 pub mod merging;
 pub mod mixture;
 pub mod parallel;
+pub mod pieces;
 pub mod regions;
 pub mod restarts;
 pub mod samples;

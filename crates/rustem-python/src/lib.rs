@@ -210,7 +210,7 @@ mod _core {
     #[pymodule_export]
     use super::quantize::{fit_palette, nearest};
     #[pymodule_export]
-    use super::regions::regions;
+    use super::regions::{absorb_pieces, pieces, regions};
     #[pymodule_export]
     use super::{fit, label, log_densities, responsibilities, simd_level};
 }

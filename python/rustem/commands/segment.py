@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display, counted, finite, hex_colours, one_line
-from rustem.commands.options import add_mixture_options, add_output_options, positive_or_auto
+from rustem.commands.options import add_mixture_options, add_output_options, positive, positive_or_auto
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-k", "--n-components", type=positive_or_auto, default=32, metavar="N", help="number of colours, or auto (32)")
     add("--shared", action="store_true", help="fit all pictures as one: the same labels and palette for all")
     add_mixture_options(add)
+    add("--min-size", type=positive, default=1, metavar="N", help="pieces of fewer pixels join a neighbour (1)")
 
     output = parser.add_argument_group("results")
     add = output.add_argument
@@ -108,6 +109,7 @@ def _options(args: argparse.Namespace, display: Display) -> Options:
         "n_init": args.n_init,
         "init_params": args.init,
         "random_state": args.seed,
+        "min_size": args.min_size,
         "color_space": args.color_space,
         "progress": display.progress,
         "n_threads": args.threads,

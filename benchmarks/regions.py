@@ -1,0 +1,288 @@
+"""Regions against what people drew: scores, times and a gallery, side by side in one run.
+
+    RUSTEM_DATA=folder python benchmarks/regions.py --docs docs/regions.md
+
+RUSTEM_DATA names a folder with bsds500/images/*/*.jpg and bsds500/groundTruth/*/*.mat, and beside it tools/ with
+bsds_metrics.py. Prints tables, writes a JSON report, and replaces the tables of the page if asked. The gallery is made
+of pictures that come with scikit-image.
+
+Scores (Arbeláez et al. 2011): Covering, Probabilistic Rand Index, Variation of Information in bits, each the mean over
+the people who drew the picture and then over pictures. Every contender has one setting for all pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import report
+from PIL import Image
+
+import rustem
+
+HALVES = ("even", "odd")
+PEOPLE = {"who": "people among themselves (published)", "covering": 0.72, "pri": 0.88, "vi": 1.17}
+PUBLISHED = [
+    PEOPLE,
+    {"who": "gPb-owt-ucm (published)", "covering": 0.59, "pri": 0.83, "vi": 1.69},
+    {"who": "mean shift (published)", "covering": 0.54, "pri": 0.79, "vi": 1.85},
+    {"who": "Felzenszwalb–Huttenlocher (published)", "covering": 0.52, "pri": 0.80, "vi": 2.21},
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, help="only the first so many")
+    parser.add_argument("--slow-pictures", type=int, default=10, help="as many for contenders of seconds (10)")
+    parser.add_argument("--runs", type=int, default=7, help="timed runs, of which the best counts (7)")
+    parser.add_argument(
+        "--parts", nargs="+", choices=("scores", "times"), default=["times", "scores"], help="others: the last report's"
+    )
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("regions.json"))
+    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--gallery", type=Path, help="write the gallery to this file")
+    parser.add_argument("--large", type=Path, help="only measure this picture; used by the script itself")
+    args = parser.parse_args()
+    if args.large:
+        print(json.dumps(measure_large(args.large)))
+        return
+    summary = {"scores": [], "stages": None, "large": None}
+    if args.report.exists():
+        summary |= json.loads(args.report.read_text(encoding="utf-8"))
+    summary["machine"] = report.machine()
+    if "times" in args.parts:
+        summary |= {"stages": stages(args.runs), "large": large()}
+    data = os.environ.get("RUSTEM_DATA")
+    if "scores" in args.parts:
+        if data is None or not Path(data, "bsds500").exists():
+            print("RUSTEM_DATA names no folder with bsds500: no scores")
+        else:
+            summary["scores"] = scores(Path(data), args.pictures, args.slow_pictures)
+    args.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for name, table in tables(summary).items():
+        print(f"\n{table}")
+        if args.docs:
+            replace_between(args.docs, name, table)
+    if args.gallery:
+        gallery(args.gallery)
+
+
+def scores(data: Path, limit: int | None, slow_limit: int) -> list[dict]:
+    """Every contender on the pictures, one setting for all; contenders take turns on each picture."""
+    from scipy.io import loadmat
+
+    sys.path.insert(0, str(data.resolve().parent / "tools"))
+    from bsds_metrics import score
+
+    rows: dict[str, list[tuple]] = {}
+    for number, path in enumerate(sorted(Path(data, "bsds500", "images").glob("*/*.jpg"))[:limit]):
+        pixels = np.asarray(Image.open(path))
+        file = Path(str(path).replace("images", "groundTruth")).with_suffix(".mat")
+        people = [each["Segmentation"][0, 0].astype(int) for each in loadmat(file)["groundTruth"][0]]
+        for who, (segment, slow) in CONTENDERS.items():
+            if slow and number >= slow_limit:
+                continue
+            start = time.perf_counter()
+            try:
+                labels = segment(pixels)
+            except ImportError as error:
+                print(f"{who} left out: {error}")
+                continue
+            rows.setdefault(who, []).append(
+                (*score(labels, people), len(np.unique(labels)), time.perf_counter() - start)
+            )
+    return [*(summed_up(who, np.array(values)) for who, values in rows.items()), *PUBLISHED]
+
+
+def summed_up(who: str, values: np.ndarray) -> dict:
+    row = {"who": who, "pictures": len(values), "n_regions": float(np.median(values[:, 3]))}
+    row |= dict(zip(("covering", "pri", "vi"), values[:, :3].mean(axis=0).tolist(), strict=True))
+    row["halves"] = {half: values[start::2, :3].mean(axis=0).tolist() for start, half in enumerate(HALVES)}
+    return row | {"seconds": float(np.median(values[:, 4]))}
+
+
+def felzenszwalb(pixels: np.ndarray) -> np.ndarray:
+    from skimage.segmentation import felzenszwalb
+
+    return felzenszwalb(pixels, scale=500, sigma=0.8, min_size=500)
+
+
+def slic_and_merging(pixels: np.ndarray) -> np.ndarray:
+    from skimage import graph
+    from skimage.segmentation import slic
+
+    labels = slic(pixels, n_segments=400, compactness=20, start_label=0)
+    return graph.cut_threshold(labels, graph.rag_mean_color(pixels, labels), 30)
+
+
+def quickshift(pixels: np.ndarray) -> np.ndarray:
+    from skimage.segmentation import quickshift
+
+    return quickshift(pixels, kernel_size=7, max_dist=20, ratio=0.5)
+
+
+def mean_shift(pixels: np.ndarray) -> np.ndarray:
+    """Filtered by mean shift, cut where colours change by more than 4 levels; small pieces to the nearest large one."""
+    import cv2
+    from scipy.ndimage import distance_transform_edt
+
+    smooth = cv2.pyrMeanShiftFiltering(np.ascontiguousarray(pixels), 16, 24)
+    height, width = pixels.shape[:2]
+    mask = np.zeros((height + 2, width + 2), np.uint8)
+    labels, n_pieces = np.zeros((height, width), int), 0
+    for y, x in np.ndindex(height, width):
+        if not mask[y + 1, x + 1]:
+            # Pixels of this piece have 2 in the mask until they are labelled.
+            flags = cv2.FLOODFILL_MASK_ONLY | 2 << 8
+            _, _, mask, (left, top, wide, high) = cv2.floodFill(smooth, mask, (x, y), 0, (4,) * 3, (4,) * 3, flags)
+            inner = mask[1 + top : 1 + top + high, 1 + left : 1 + left + wide]
+            n_pieces += 1
+            labels[top : top + high, left : left + wide][inner == 2] = n_pieces
+            inner[inner == 2] = 1
+    small = np.bincount(labels.ravel())[labels] < 300
+    if small.all():
+        return labels
+    rows, columns = distance_transform_edt(small, return_distances=False, return_indices=True)
+    return labels[rows, columns]
+
+
+def plain(**options: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A mixture of four colours; its connected pieces."""
+
+    def pieces(pixels: np.ndarray) -> np.ndarray:
+        from skimage.measure import label
+
+        labels = rustem.segment(pixels, 4, color_space="lab", max_iter=1000, n_threads=2, **options).labels
+        return label(labels + 1, connectivity=1)
+
+    return pieces
+
+
+# What segments, and whether it takes seconds a picture.
+CONTENDERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
+    "rustem.regions": (lambda pixels: rustem.regions(pixels).labels, False),
+    "rustem.segment, k = 4, CIELAB, pieces": (plain(), False),
+    "rustem.segment, the same, min_size = 300": (plain(min_size=300), False),
+    "scikit-image felzenszwalb": (felzenszwalb, False),
+    "scikit-image slic, merged by colour": (slic_and_merging, False),
+    "scikit-image quickshift": (quickshift, True),
+    "OpenCV mean shift, pieces": (mean_shift, True),
+}
+
+
+def stages(runs: int) -> dict:
+    """Milliseconds of each stage on a picture of the Berkeley size, the best run of each number of threads."""
+    from skimage import data
+
+    pixels = np.ascontiguousarray(data.coffee()[40:361, 60:541])
+    best: dict[str, dict] = {}
+    for threads in (1, 2):
+        for _ in range(runs):
+            marks: list[tuple[str, float]] = []
+            rustem.regions(
+                pixels, n_threads=threads, progress=lambda stage, _, m=marks: m.append((stage, time.perf_counter()))
+            )
+            marks.append(("labels", time.perf_counter()))
+            spans = {name: 1e3 * (end - start) for (name, start), (_, end) in itertools.pairwise(marks)}
+            total = sum(spans.values())
+            if str(threads) not in best or total < best[str(threads)]["total"]:
+                best[str(threads)] = {**spans, "total": total}
+    return {"picture": f"{pixels.shape[1]}×{pixels.shape[0]}", "milliseconds": best}
+
+
+def large() -> dict | None:
+    """Time and memory of the largest picture there is, in a process of its own."""
+    data = os.environ.get("RUSTEM_DATA")
+    found = sorted(Path(data, "large").glob("*.jpg")) if data else []
+    picture = next((path for path in found if "sunset" in path.name), None)
+    if picture is None:
+        return None
+    command = [sys.executable, __file__, "--large", str(picture)]
+    result: dict = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return result
+
+
+def measure_large(path: Path) -> dict:
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    rustem.regions(pixels[:100, :100])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    found = rustem.regions(pixels)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    n = found.labels.size
+    return {"megapixels": n / 1e6, "seconds": seconds, "bytes_per_pixel_above_input": (peak - before) * 1024 / n}
+
+
+def tables(summary: dict) -> dict[str, str]:
+    scored = ["| | pictures | Covering | PRI | VI (bits) | regions | seconds |", "|---|---|---|---|---|---|---|"]
+    for row in summary["scores"]:
+        cells = [f"{row[name]:.3f}" if "pictures" in row else f"{row[name]:.2f}" for name in ("covering", "pri", "vi")]
+        end = [f"{row['n_regions']:.0f}", f"{row['seconds']:.2f}"] if "pictures" in row else ["", ""]
+        scored.append(f"| {row['who']} | {row.get('pictures', '')} | {' | '.join(cells + end)} |")
+    for row in summary["scores"][:1]:
+        for half in HALVES:
+            cells = " | ".join(f"{value:.3f}" for value in row["halves"][half])
+            scored.append(f"| rustem.regions, {half} half | {row['pictures'] // 2} | {cells} | | |")
+    if summary["stages"] is None:
+        return {"scores": "\n".join(scored)}
+    times = summary["stages"]["milliseconds"]
+    names = list(times["1"])
+    timed = [f"| ms, {summary['stages']['picture']} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for threads, spans in times.items():
+        cells = " | ".join(f"{spans[name]:.0f}" for name in names)
+        timed.append(f"| {threads} thread{'s' if threads != '1' else ''} | {cells} |")
+    if summary["large"]:
+        big = summary["large"]
+        timed += [
+            "",
+            f"{big['megapixels']:.0f} megapixels: {big['seconds']:.1f} s, "
+            f"{big['bytes_per_pixel_above_input']:.0f} bytes per pixel above the picture itself.",
+        ]
+    return {"scores": "\n".join(scored), "times": "\n".join(timed)}
+
+
+def replace_between(page: Path, name: str, table: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    page.write_text(f"{head}{begin}{table}\n{end}{tail}", encoding="utf-8")
+
+
+def gallery(path: Path, width: int = 400) -> None:
+    """Eight pictures: borders over the photograph, beside the regions filled with their mean colours."""
+    from skimage import data
+
+    # Public domain or CC0, and inside scikit-image's wheel.
+    names = ("astronaut", "coffee", "chelsea", "rocket", "camera", "retina", "hubble_deep_field")
+    pictures = [data.stereo_motorcycle()[0], *(getattr(data, name)() for name in names)]
+    pairs = []
+    for pixels in pictures:
+        found = rustem.regions(pixels)
+        pair = [Image.fromarray(found.contours()), Image.fromarray(found._filled())]
+        height = round(width * pixels.shape[0] / pixels.shape[1])
+        pairs.append([image.resize((width, height), Image.Resampling.LANCZOS) for image in pair])
+    gap = 6
+    rows = [pairs[start : start + 2] for start in range(0, len(pairs), 2)]
+    heights = [max(pair[0].height for pair in row) for row in rows]
+    sheet = Image.new("RGB", (4 * width + 3 * gap, sum(heights) + gap * (len(rows) - 1)), "white")
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, image in enumerate(image for pair in row for image in pair):
+            sheet.paste(image, (column * (width + gap), top))
+        top += height + gap
+    sheet.save(path, quality=88)
+
+
+if __name__ == "__main__":
+    main()
