@@ -78,7 +78,7 @@ def dither(
     Examples
     --------
     >>> import numpy as np
-    >>> grey = np.full((64, 64), 128, np.uint8)
+    >>> grey = np.full((512, 512), 128, np.uint8)
     >>> labels = dither(grey, np.array([0, 255], np.uint8))
     >>> round(float(labels.mean()), 2)  # 128 is 22 % of white's light
     0.22

@@ -39,7 +39,9 @@ def read_picture(name: str) -> tuple[NDArray[Any], Sequence[str], str]:
     counted = _core.count_colours(pixels, 1)
     if counted is None or len(counted[0]) > 65536:
         raise ImageError(f"{name}: the picture has too many colours for a palette; quantize it first")
-    return counted[0], (), ""
+    colors, _, index = counted
+    _, first = np.unique(index, return_index=True)
+    return colors[np.argsort(first)], (), ""  # in the order of their first pixels: that of the swatches
 
 
 def png_bytes(palette: Palette) -> bytes:

@@ -46,7 +46,7 @@ def names(colors: ArrayLike) -> list[str]:
     Examples
     --------
     >>> names([[228, 0, 43], [250, 250, 250]])
-    ['crimson', 'snow']
+    ['crimson', 'white']
     """
     from rustem.colorspaces import to_space
 
