@@ -19,7 +19,7 @@ pub(crate) enum Rows<'py> {
     F64(PyReadonlyArray2<'py, f64>),
 }
 
-/// The values of an array row by row; NumPy's own view of a contiguous array takes columns for rows without complaint.
+/// The values of an array row by row. The view that the binding library gives takes columns for rows without complaint.
 pub(crate) fn in_c_order<'a, T: Element, D: Dimension>(array: &'a PyReadonlyArray<'_, T, D>) -> PyResult<&'a [T]> {
     if !array.is_c_contiguous() {
         return Err(PyValueError::new_err("an array is not C-contiguous: use numpy.ascontiguousarray"));

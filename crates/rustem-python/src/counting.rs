@@ -42,7 +42,7 @@ fn count_of<'py, C: Channel + Element>(
     let [n, channels] = *pixels.shape() else { return Ok(None) };
     let index: Bound<PyArray1<u32>> = empty(py, [n])?;
     let mut numbers = index.try_readwrite()?;
-    let (values, numbers) = (in_c_order(&pixels)?, numbers.as_slice_mut()?);
+    let (values, numbers) = (in_c_order(pixels)?, numbers.as_slice_mut()?);
     let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
     let counted = py
         .detach(|| colours::count(values, channels, mask, numbers, &threads_for(n, n_threads)))

@@ -69,7 +69,7 @@ fn regions_of<'py, E: Element + NumpyElement>(
 ) -> PyResult<HierarchyArrays<'py>> {
     let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
     let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
-    let picture = Picture { values: in_c_order(&pixels)?, height, width, channels, range: options.range, inside };
+    let picture = Picture { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
     let mut failure: Option<PyErr> = None;
     let mut stages = |name: &'static str| match progress.map(|call| Python::attach(|py| call.call1(py, (name,)))) {
         Some(Err(error)) => {
