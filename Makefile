@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: demo test test-rust test-python check setup docs bench clean
+.PHONY: demo test test-rust test-python check setup docs bench bench-pages clean
 
 demo: $(VENV)/.built  ## Segment a photograph into 32 colours, and put the two side by side
 	$(BIN)/python examples/demo.py
@@ -36,6 +36,14 @@ docs: $(VENV)/.built  ## HTML under docs/_build
 bench: $(VENV)/.built  ## Compare with the peers; RUSTEM_DATA names the folder of pictures
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python benchmarks/classic.py --readme README.md
+
+bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
+	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/kernels.py --page docs/performance.md
+	$(BIN)/python benchmarks/scaling.py --docs docs/performance.md --plot docs/scaling.svg
+	$(BIN)/python benchmarks/likelihood.py passes --docs docs/performance.md
+	$(BIN)/python benchmarks/likelihood.py optima --docs docs/performance.md
+	$(BIN)/python benchmarks/selection.py --docs docs/selection.md
 	$(BIN)/python benchmarks/regions.py --docs docs/regions.md --gallery docs/regions.jpg
 
 clean:

@@ -21,7 +21,7 @@ def text_table(rows: list[dict]) -> str:
     columns = ("picture", "family", "who", "seconds", "× sklearn", "log-likelihood", "runs", "note")
     cells = [columns]
     for row in rows:
-        likelihood = f"{row['log_likelihood']:.5f}" if "log_likelihood" in row else ""
+        likelihood = likelihood_of(row, 5) if "log_likelihood" in row else ""
         facts = row["picture"], row["family"], row["who"], f"{row['seconds']:.4f}", ratio(rows, row), likelihood
         cells.append((*facts, str(len(row["all_seconds"])), row["note"]))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -106,8 +106,13 @@ def job_cell(rows: list[dict], row: dict | None) -> str:
     if row is None:
         return "–"
     times = ratio(rows, row)
-    compared = f"{times}×" if times else f"every {row['step']}th pixel only"
-    return f"{row['seconds']:.3g} ({compared}; {row['log_likelihood']:.3f})"
+    compared = f"{times}×" if times else f"on one pixel in {row['step']}"
+    return f"{row['seconds']:.3g} ({compared}; {likelihood_of(row, 3)})"
+
+
+def likelihood_of(row: dict, digits: int) -> str:
+    """The mean log-likelihood in so many digits."""
+    return "a covariance is singular" if row["log_likelihood"] is None else f"{row['log_likelihood']:.{digits}f}"
 
 
 def larger_table(rows: list[dict], classic: str) -> list[str]:
@@ -123,7 +128,7 @@ def larger_table(rows: list[dict], classic: str) -> list[str]:
             continue
         them = "–" if theirs is None else f"{theirs['seconds']:.3g}"
         if theirs is not None and theirs["step"] > 1:
-            them += f" on every {theirs['step']}th pixel"
+            them += f" on one pixel in {theirs['step']}"
         size = f"{ours['pixels']:,} | {ours['distinct_colours']:,}"
         lines.append(f"| {picture} | {size} | {them} | {ours['seconds']:.3g} ({ratio(rows, ours)}×) |")
     return [*lines, ""]
