@@ -54,8 +54,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), args.runs):
             if args.only in (None, case["kind"]):
-                rows.append({**case, **in_a_process(case)})
-                print(json.dumps(rows[-1]), flush=True)
+                row = {**case, **in_a_process(case)}
+                row.pop("path", None)  # of no use on another machine
+                rows.append(row)
+                print(json.dumps(row), flush=True)
     args.report.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if args.docs:
         import scaling_report
