@@ -15,7 +15,7 @@ space      channels                            good for
 References
 ----------
 .. [1] IEC 61966-2-1:1999, "Default RGB colour space: sRGB".
-.. [2] CIE 15:2018, "Colorimetry", 4th edition. :doi:`10.25039/TR.015.2018`
+.. [2] CIE 15:2018, "Colorimetry", 4th edition. doi:10.25039/TR.015.2018
 .. [3] B. Ottosson, "A perceptual color space for image processing", 2020. https://bottosson.github.io/posts/oklab/
 """
 

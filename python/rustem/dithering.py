@@ -8,7 +8,7 @@ with less noise.
 References
 ----------
 .. [1] B. W. Kolpatzik and C. A. Bouman, "Optimized error diffusion for image display", Journal of Electronic Imaging 1
-   (1992) 277-292. :doi:`10.1117/12.60027`
+   (1992) 277-292. doi:10.1117/12.60027
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ def quantize(
     References
     ----------
     .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28 (1982) 129-137.
-       :doi:`10.1109/TIT.1982.1056489`
+       doi:10.1109/TIT.1982.1056489
 
     Examples
     --------

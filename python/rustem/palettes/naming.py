@@ -4,7 +4,7 @@ References
 ----------
 .. [1] W3C, "CSS Color Module Level 4", section "Named colors", 2022.
 .. [2] G. Sharma, W. Wu and E. N. Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary
-   test data, and mathematical observations", Color Research and Application 30 (2005) 21-30. :doi:`10.1002/col.20070`
+   test data, and mathematical observations", Color Research and Application 30 (2005) 21-30. doi:10.1002/col.20070
 """
 
 from __future__ import annotations
