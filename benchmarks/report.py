@@ -79,12 +79,14 @@ def readme_table(summary: dict) -> str:
             "",
         ]
     machine = summary["machine"]
+    runs = sorted({len(row["all_seconds"]) for row in rows if row["family"]})
     versions = ", ".join(f"{name} {found}" for name, found in machine["versions"].items() if name != "rustem")
     lines += [
         "rustem's time includes counting the distinct colours; `rustem.segment()` goes from array to labels and",
         "k-colour picture, with a start of its own. OpenCV's spherical density counts log|Σ| once instead of d times,",
         "so that it ends elsewhere; OpenCV and Armadillo have no `reg_covar`.",
-        f"Medians of interleaved runs on {machine['cpus']} CPUs ({machine['cpu']}, {machine['simd']});",
+        f"Medians of {runs[-1]} interleaved runs ({runs[0]} of those that take seconds) on {machine['cpus']} CPUs",
+        f"({machine['cpu']}, {machine['simd']});",
         f"Python {machine['python']}, {versions}. Repeat it with `RUSTEM_DATA=… make bench`.",
     ]
     return "\n".join(lines) + "\n"

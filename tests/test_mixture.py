@@ -202,7 +202,7 @@ def test_convergence_is_told(samples):
     assert not fit.converged
     fit = fit_mixture(samples, 3, tol=1e-3, max_iter=500)
     assert fit.converged
-    assert fit.n_iter < 500
+    assert 1 < fit.n_iter < 100  # far from the limit
     assert fit_mixture(samples, 3, tol=0, max_iter=4).n_iter == 4  # an exact number is what was asked for: no warning
 
 

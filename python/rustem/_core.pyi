@@ -35,7 +35,6 @@ class _FitOptions(TypedDict):
     means_init: list[float] | None
     precisions_init: list[float] | None
     tol: float
-    tol_is_step: bool
     max_iter: int
     acceleration: str
     n_init: int

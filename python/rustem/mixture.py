@@ -324,7 +324,6 @@ def fit_mixture(
         "means_init": _start("means_init", means_init, (k, d)),
         "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
         "tol": tol,
-        "tol_is_step": False,
         "max_iter": max_iter,
         "acceleration": "none" if acceleration is None else acceleration,
         "n_init": check_integer("n_init", n_init),

@@ -38,7 +38,6 @@ struct FitOptions {
     means_init: Option<Vec<f64>>,
     precisions_init: Option<Vec<f64>>,
     tol: f64,
-    tol_is_step: bool,
     max_iter: usize,
     acceleration: String,
     n_init: usize,
@@ -109,7 +108,7 @@ fn best_fit<T: Real>(
     let regularization = Regularization { floor: options.covariance_floor, added: options.reg_covar };
     let config = Config {
         tol: options.tol,
-        tol_is_step: options.tol_is_step,
+        tol_is_step: false,
         max_iter: options.max_iter,
         acceleration: options.acceleration.parse()?,
         regularization,
