@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict
 import numpy as np
 
 from rustem import _core
+from rustem._input import as_picture, check_finite, is_several, lay_out, pixels_inside
 from rustem._quantizing import Order, Space, cheapest, given_colours, ranking, rare_colours
 from rustem._validation import Progress, RandomState, check_integer, check_seed, check_threads, progress_callback
 from rustem.colours import Colours, count_colours
 from rustem.exceptions import InvalidInputError
-from rustem.segmentation import _as_picture, _check_finite, _inside, _is_several, _lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class Quantization:
         rows = np.ascontiguousarray(table).reshape(len(table), -1)
         painted = _core.paint(rows.view(np.uint8), chosen.astype(np.uint32), self._n_threads)
         painted = painted.view(table.dtype).reshape(-1, *table.shape[1:])
-        return _lay_out(painted, self.labels.shape, self._inside, 0)
+        return lay_out(painted, self.labels.shape, self._inside, 0)
 
     @cached_property
     def psnr(self) -> float:
@@ -300,7 +300,7 @@ def quantize(
     if protect not in (True, False, "auto"):
         raise InvalidInputError(f'protect is {protect!r}: give "auto", True or False')
     threads = check_threads(n_threads)
-    several = _is_several(image)
+    several = is_several(image)
     pictures, masks = (image, mask) if several else ([image], [mask])
     parts = _parts(cast("Sequence[Any]", pictures), masks, channel_axis)
     rows = parts[0].rows if len(parts) == 1 else np.concatenate([part.rows for part in parts])
@@ -324,7 +324,7 @@ def quantize(
     for part in parts:
         end = begin + len(part.rows)
         own = colours if len(parts) == 1 else _slice(colours, begin, end)
-        labels = _lay_out(painted[begin:end], part.shape, part.inside, -1)
+        labels = lay_out(painted[begin:end], part.shape, part.inside, -1)
         if dither:
             labels = _dithered(fit, own, labels, part.inside, dither)
         shown = labels if part.inside is None else labels[part.inside]
@@ -361,13 +361,13 @@ def _parts(pictures: Sequence[Any], masks: Any, channel_axis: int | None) -> lis
     masks = [None] * len(pictures) if masks is None else masks
     if not isinstance(masks, list | tuple) or len(masks) != len(pictures):
         raise InvalidInputError(f"for {len(pictures)} pictures, give mask as a list of {len(pictures)} masks or None")
-    taken = [_with_alpha_apart(_as_picture(picture, channel_axis)) for picture in pictures]
+    taken = [_with_alpha_apart(as_picture(picture, channel_axis)) for picture in pictures]
     has_alpha = any(picture.alpha is not None for picture in taken)
     parts = []
     for opened, mask in zip(taken, masks, strict=True):
         picture, pixels = opened, opened.pixels
         shape = pixels.shape if pixels.ndim == 2 or channel_axis is None else pixels.shape[:-1]
-        inside = _inside(replace(picture, alpha=None), shape, mask)
+        inside = pixels_inside(replace(picture, alpha=None), shape, mask)
         if pixels.size == 0 or (inside is not None and not inside.any()):
             raise InvalidInputError(f"{picture.name} has no pixel to reduce: it is empty or masked out")
         rows = pixels.reshape(int(np.prod(shape)), -1)
@@ -378,7 +378,7 @@ def _parts(pictures: Sequence[Any], masks: Any, channel_axis: int | None) -> lis
             picture, rows = replace(picture, alpha=alpha), np.hstack([rows, alpha.reshape(-1, 1)])
         if inside is not None:
             rows = rows[inside.ravel()]
-        _check_finite(rows, picture.name, shape, inside)
+        check_finite(rows, picture.name, shape, inside)
         parts.append(_Part(picture, shape, inside, rows, channels))
         if (channels, rows.dtype) != (parts[0].channels, parts[0].rows.dtype):
             raise InvalidInputError(
@@ -602,7 +602,7 @@ def _dithered(
         shown = values[index, -1] > 0
         if not shown.any() or not len(chosen):
             return labels
-        seen = _lay_out(shown, labels.shape, inside, False)
+        seen = lay_out(shown, labels.shape, inside, False)
         index = index[shown]
     dithered = dither_colours(
         replace(colours, index=index), seen, labels.shape, entries[chosen], n_threads=fit.threads, **options

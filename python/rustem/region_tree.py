@@ -454,18 +454,18 @@ def regions(
     np.int32(1)
     """
     from rustem import _core
-    from rustem.segmentation import _as_picture, _check_finite, _inside
+    from rustem._input import as_picture, check_finite, pixels_inside
 
     threads = check_threads(n_threads)
-    picture = _as_picture(image, channel_axis)
+    picture = as_picture(image, channel_axis)
     pixels = picture.pixels[..., np.newaxis] if picture.pixels.ndim == 2 else picture.pixels
     if pixels.ndim != 3:
         raise InvalidInputError(f"{picture.name} has shape {picture.pixels.shape}: regions need a picture (H, W[, C])")
     shape = pixels.shape[:2]
-    inside = _inside(picture, shape, mask)
+    inside = pixels_inside(picture, shape, mask)
     if pixels.size == 0 or (inside is not None and not inside.any()):
         raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
-    _check_finite(pixels.reshape(-1, pixels.shape[2]), picture.name, shape, inside)
+    check_finite(pixels.reshape(-1, pixels.shape[2]), picture.name, shape, inside)
     options: _core._RegionOptions = {
         "n_components": check_integer("n_components", n_components),
         "seed": check_seed(random_state),

@@ -6,17 +6,17 @@ import io
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
+from rustem._input import is_several, lay_out, prepare, prepare_all
 from rustem._validation import (
     Acceleration,
     CovarianceType,
     InitParams,
     Progress,
     RandomState,
-    as_supported,
     check_integer,
     check_number,
     check_threads,
@@ -27,19 +27,13 @@ from rustem.mixture import FitResult, Mixture, fit_mixture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    import PIL.Image
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from rustem._input import Image, Part, Pictures
     from rustem.colorspaces import ColorSpace
     from rustem.images import Picture
-
-    Image: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike
-    Pictures: TypeAlias = (
-        list[str] | list[Path] | list[PIL.Image.Image] | list[Picture] | list[NDArray[Any]] | tuple[NDArray[Any], ...]
-    )
 
     class Options(TypedDict, total=False):
         """Keywords of :func:`segment`, which describes them."""
@@ -369,8 +363,8 @@ def segment(
     """
     min_size = check_integer("min_size", min_size)
     threads = check_threads(n_threads)
-    several = _is_several(image)
-    parts = _prepare_all(image, mask, channel_axis) if several else [_prepare(image, mask, channel_axis)]
+    several = is_several(image)
+    parts = prepare_all(image, mask, channel_axis) if several else [prepare(image, mask, channel_axis)]
     pixels = np.concatenate([part.pixels for part in parts]) if several else parts[0].pixels
     inside = None if several else parts[0].inside
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
@@ -434,52 +428,7 @@ def segment(
     return results if several else results[0]
 
 
-class _Part(NamedTuple):
-    """One picture, and its pixels (n, C): of several pictures, only those that take part."""
-
-    picture: Picture
-    shape: tuple[int, ...]
-    inside: NDArray[np.bool_] | None
-    pixels: NDArray[Any]
-
-
-def _prepare(image: Any, mask: ArrayLike | None, channel_axis: int | None) -> _Part:
-    picture = _as_picture(image, channel_axis)
-    shape = picture.pixels.shape if picture.pixels.ndim == 2 or channel_axis is None else picture.pixels.shape[:-1]
-    inside = _inside(picture, shape, mask)
-    if picture.pixels.size == 0 or (inside is not None and not inside.any()):
-        raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
-    pixels = picture.pixels.reshape(int(np.prod(shape)), -1)
-    _check_finite(pixels, picture.name, shape, inside)
-    return _Part(picture, shape, inside, pixels)
-
-
-def _is_several(image: Any) -> bool:
-    """Whether this is a list of pictures; nested lists of numbers are an array."""
-    if not isinstance(image, list | tuple) or not image:
-        return False
-    first = image[0]
-    if isinstance(first, np.ndarray):
-        return first.ndim > 1
-    return isinstance(first, str | os.PathLike) or hasattr(first, "getbands") or hasattr(first, "pixels")
-
-
-def _prepare_all(images: Sequence[Any], masks: Any, channel_axis: int | None) -> list[_Part]:
-    """All pictures of a list, which must be of one kind."""
-    masks = [None] * len(images) if masks is None else masks
-    if not isinstance(masks, list | tuple) or len(masks) != len(images):
-        raise InvalidInputError(f"for {len(images)} pictures, give mask as a list of {len(images)} masks or None")
-    parts = [_prepare(image, mask, channel_axis) for image, mask in zip(images, masks, strict=True)]
-    parts = [part if part.inside is None else part._replace(pixels=part.pixels[part.inside.ravel()]) for part in parts]
-    kinds = [f"{part.pixels.shape[1]} channels of {part.pixels.dtype}" for part in parts]
-    for part, kind in zip(parts, kinds, strict=True):
-        if kind != kinds[0]:
-            first = parts[0].picture.name
-            raise InvalidInputError(f"{part.picture.name} has {kind}, but {first} has {kinds[0]}: convert one of them")
-    return parts
-
-
-def _of_part(result: Segmentation, part: _Part) -> Segmentation:
+def _of_part(result: Segmentation, part: Part) -> Segmentation:
     """The result, laid out as the picture is."""
     return replace(
         result,
@@ -489,7 +438,7 @@ def _of_part(result: Segmentation, part: _Part) -> Segmentation:
     )
 
 
-def _split(result: Segmentation, parts: list[_Part]) -> list[Segmentation]:
+def _split(result: Segmentation, parts: list[Part]) -> list[Segmentation]:
     """The results of the single pictures: one mixture and palette, but counts and likelihoods of their own."""
     feature_unit = result._unit if result._colours.features.dtype.kind == "u" else 1.0
     results, begin = [], 0
@@ -508,54 +457,6 @@ def _split(result: Segmentation, parts: list[_Part]) -> list[Segmentation]:
         results.append(_of_part(own, part))
         begin = end
     return results
-
-
-def _as_picture(image: Any, channel_axis: int | None) -> Picture:
-    from rustem import images
-
-    if isinstance(image, images.Picture):
-        return image
-    if isinstance(image, str | os.PathLike):
-        return images.read(image)
-    if hasattr(image, "getbands"):  # a PIL image, without importing PIL to ask
-        return images.from_pil(image)
-    pixels = np.asarray(image)
-    if pixels.ndim not in (2, 3, 4):
-        raise InvalidInputError(f"the image has shape {pixels.shape}: give (H, W[, C]) or (D, H, W[, C])")
-    if pixels.ndim > 2 and channel_axis is not None:
-        if not -pixels.ndim <= channel_axis < pixels.ndim:
-            raise InvalidInputError(f"channel_axis is {channel_axis}, but the image has {pixels.ndim} axes")
-        pixels = np.moveaxis(pixels, channel_axis, -1)
-    return images.Picture(as_supported(pixels, "the image"), None, None, "the image")
-
-
-def _inside(picture: Picture, shape: tuple[int, ...], mask: ArrayLike | None) -> NDArray[np.bool_] | None:
-    """Which pixels take part; None for all."""
-    inside = None
-    if mask is not None:
-        inside = np.asarray(mask, dtype=bool)
-        if inside.shape != shape:
-            raise InvalidInputError(f"mask has shape {inside.shape}: give {shape}, one value per pixel")
-    if picture.alpha is not None:
-        visible = picture.alpha > 0
-        inside = visible if inside is None else inside & visible
-    return None if inside is None or inside.all() else inside
-
-
-def _check_finite(pixels: NDArray[Any], name: str, shape: tuple[int, ...], inside: NDArray[np.bool_] | None) -> None:
-    if pixels.dtype.kind != "f":
-        return
-    finite_values = np.isfinite(pixels)
-    if finite_values.all():
-        return
-    finite = finite_values.all(axis=1)
-    if inside is not None:
-        finite |= ~inside.ravel()
-        if finite.all():
-            return
-    where = np.unravel_index(int(np.argmin(finite)), shape)
-    place = ", ".join(str(int(coordinate)) for coordinate in where)
-    raise InvalidInputError(f"{name} is NaN or infinite at ({place}): leave such pixels out with mask=")
 
 
 def _ordered(fit: FitResult, colours: Colours, unit: float, threads: int) -> FitResult:
@@ -620,15 +521,4 @@ def _spread(
 ) -> NDArray[Any]:
     """Values of colours, laid out as the picture is."""
     painted = colours.paint(table, threads, outside)
-    return _lay_out(painted, shape, inside if colours.mask is None else None, outside)
-
-
-def _lay_out(
-    values: NDArray[Any], shape: tuple[int, ...], inside: NDArray[np.bool_] | None, outside: float
-) -> NDArray[Any]:
-    """One value per pixel that takes part, put into the picture's shape."""
-    if inside is None:
-        return values.reshape(*shape, *values.shape[1:])
-    laid_out = np.full(shape + values.shape[1:], outside, dtype=values.dtype)
-    laid_out[inside] = values
-    return laid_out
+    return lay_out(painted, shape, inside if colours.mask is None else None, outside)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from rustem._input import Part
     from rustem.colorspaces import ColorSpace
-    from rustem.segmentation import _Part
 
 Criterion: TypeAlias = Literal["bic", "icl", "aic", "mml"]
 CRITERIA = ("bic", "icl", "aic", "mml")
@@ -172,16 +172,16 @@ def select_components(
         raise InvalidInputError(f"criterion is {criterion!r}: choose one of {', '.join(CRITERIA)}")
     size = None if n_effective is None else check_number("n_effective", n_effective)
     threads, seed = check_threads(n_threads), check_seed(random_state)
-    parts: list[_Part] | None = None
+    parts: list[Part] | None = None
     if not isinstance(data, str | os.PathLike) and not hasattr(data, "getbands") and np.ndim(data) == 2:
         from rustem._validation import check_samples
 
         rows, color_space = check_samples(data), "srgb"
         unit = 1.0
     else:
-        from rustem.segmentation import _prepare_all
+        from rustem._input import prepare_all
 
-        parts = _prepare_all([data], [mask], channel_axis)
+        parts = prepare_all([data], [mask], channel_axis)
         rows = parts[0].pixels
         unit = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
     return _select(rows, unit, parts, numbers, criterion, covariance_type, size, color_space, seed, threads)
@@ -190,7 +190,7 @@ def select_components(
 def choose(
     pixels: NDArray[Any],
     unit: float,
-    parts: list[_Part],
+    parts: list[Part],
     covariance_type: CovarianceType,
     color_space: ColorSpace,
     random_state: RandomState,
@@ -209,7 +209,7 @@ def choose(
 def _select(
     rows: NDArray[Any],
     unit: float,
-    parts: list[_Part] | None,
+    parts: list[Part] | None,
     numbers: list[int],
     criterion: Criterion,
     covariance_type: CovarianceType,
@@ -387,7 +387,7 @@ def _measures(mixture: Mixture, features: NDArray[Any], n: float, threads: int) 
 
 
 def _effective(
-    part: _Part, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
+    part: Part, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
 ) -> float:
     """Independent pixels that a picture's are worth."""
     unit = float(np.iinfo(part.pixels.dtype).max) if part.pixels.dtype.kind == "u" else 1.0
