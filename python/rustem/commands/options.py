@@ -6,6 +6,8 @@ import argparse
 import os
 from collections.abc import Callable
 
+_EXIT_CODES = "\nexit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted\n"
+
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal; to learn the width, argparse itself would import shutil at every start."""
@@ -18,6 +20,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=columns - 2)
 
 
+def describe(parser: argparse.ArgumentParser, options: str, description: str, examples: str) -> None:
+    """Give a command its help, and the pictures that it works on."""
+    parser.usage = f"{parser.prog} PHOTO... {options}"
+    parser.description, parser.epilog = description, f"examples:\n{examples}{_EXIT_CODES}"
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
+
+
 def add_mixture_options(add: Callable[..., object]) -> None:
     """How a mixture is fitted; ``add`` is a group's ``add_argument``."""
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
@@ -26,6 +35,11 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     add("--tol", type=tolerance, default=1e-4, metavar="T", help="stop at a smaller gain, in nats per pixel (1e-4)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
     add("--init", choices=("k-means++", "random_from_data"), default="k-means++", help="kind of start (k-means++)")
+    add_run_options(add)
+
+
+def add_run_options(add: Callable[..., object]) -> None:
+    """What any fit has; ``add`` is a group's ``add_argument``."""
     add("--seed", type=natural, default=0, metavar="N", help="seed of the random start (0)")
     add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
 
@@ -56,11 +70,16 @@ def tolerance(text: str) -> float:
     return _number(text, float, 0, "a number from 0")
 
 
-def _number(text: str, kind: type[int] | type[float], least: int, wanted: str) -> float:
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    return _number(text, float, 0, "a number from 0 to 1", most=1)
+
+
+def _number(text: str, kind: type[int] | type[float], least: int, wanted: str, most: int = 2**63 - 1) -> float:
     try:
         value = kind(text)
     except ValueError:
         value = -1
-    if not least <= value < 2**63:
+    if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value >= 2**63 else ""))
     return value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display
-from rustem.commands.options import add_output_options, natural, positive
+from rustem.commands.options import add_output_options, add_run_options, describe, positive
 
 if TYPE_CHECKING:
     from rustem.commands.jobs import Job
@@ -26,28 +26,22 @@ Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown 
 """
 
 _EXAMPLES = """\
-examples:
   rustem palette photo.jpg -k 8
   rustem palette photo.jpg -k 8 --format gpl -o photo.gpl
   rustem palette brand.ase -o brand.css
   rustem palette holidays/ --json > palettes.jsonl
-
-exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    parser.usage = "rustem palette PHOTO... [-k N] [-o FILE_OR_FOLDER] [options]"
-    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    describe(parser, "[-k N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, palette file, folder of pictures, or glob")
     add = parser.add_argument_group("the palette").add_argument
     add("-k", "-n", "--n-colors", type=positive, default=8, metavar="N", help="number of colours (8)")
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the colours (weight)")
-    add("--seed", type=natural, default=0, metavar="N", help="seed of the random start (0)")
-    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+    add_run_options(add)
     add = parser.add_argument_group("results").add_argument
     add("--format", choices=_FORMATS, help="format of the palette file (by its extension)")
     add_output_options(add)

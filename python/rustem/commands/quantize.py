@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display, counted, finite, hex_colours
-from rustem.commands.options import add_output_options, natural, positive
+from rustem.commands.options import add_output_options, add_run_options, describe, fraction, positive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,22 +27,17 @@ is one of these. Nothing is overwritten without --force, an input never.
 """
 
 _EXAMPLES = """\
-examples:
   rustem quantize photo.jpg -n 32 --dither
   rustem quantize map.png -n 64 --fixed "#e4002b,#ffffff" -o small.png
   rustem quantize holidays/ --palette brand.gpl --dither -o out/
   rustem quantize dance.gif -n 64 -o small.gif
-
-exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    parser.usage = "rustem quantize PHOTO... [-n N] [--dither] [-o FILE_OR_FOLDER] [options]"
-    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    describe(parser, "[-n N] [--dither] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
     add = parser.add_argument_group("colours").add_argument
     add("-n", "-k", "--n-colors", type=positive, default=256, metavar="N", help="number of colours (256)")
     add("--palette", metavar="FILE", help="use the colours of a palette file or picture, and fit nothing")
@@ -50,28 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the palette (weight)")
     add("--per-frame", action="store_true", help="a palette for each frame of an animation, not one for all")
-    add("--seed", type=natural, default=0, metavar="N", help="seed of the random start (0)")
-    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+    add_run_options(add)
     add = parser.add_argument_group("dithering").add_argument
     add("--dither", action="store_true", help="mix colours, but leave edges and flat areas clean")
     add("--dither-method", choices=("floyd-steinberg", "blue-noise"), help="how (floyd-steinberg)")
-    add("--dither-strength", type=_part, metavar="S", help="how much, from 0 to 1 (1)")
+    add("--dither-strength", type=fraction, metavar="S", help="how much, from 0 to 1 (1)")
     add("--dither-everywhere", action="store_true", help="at edges and in flat areas too")
     add = parser.add_argument_group("results").add_argument
     add_output_options(add)
     add("--side-by-side", action="store_true", help="the original on the left, its few colours on the right")
     add("--json", action="store_true", help="print one JSON object per picture, one per line")
     parser.add_argument("--quiet", action="store_true", help="no summary and no progress bar")
-
-
-def _part(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return value
 
 
 def _run(args: argparse.Namespace) -> int:

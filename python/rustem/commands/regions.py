@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display, counted, hex_colours
-from rustem.commands.options import add_output_options, natural, positive, tolerance
+from rustem.commands.options import add_output_options, add_run_options, describe, fraction, positive
 
 if TYPE_CHECKING:
     from rustem.commands.jobs import Job
@@ -21,31 +21,26 @@ its picture, as photo-regions.png, unless -o says otherwise. Nothing is overwrit
 """
 
 _EXAMPLES = """\
-examples:
   rustem regions photo.jpg -o out.png
   rustem regions photo.jpg --n-regions 12 --view filled
   rustem regions holidays/ -o regions/ --level 0.45 --json > regions.jsonl
-
-exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    parser.usage = "rustem regions PHOTO... [--level L | --n-regions N] [-o FILE_OR_FOLDER] [options]"
-    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    describe(parser, "[--level L | --n-regions N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
 
     model = parser.add_argument_group("the regions")
     cut = model.add_mutually_exclusive_group()
-    cut.add_argument("--level", type=_level, default=0.5, metavar="L", help="0 for all, 1 for the fewest regions (0.5)")
-    cut.add_argument("--n-regions", type=positive, metavar="N", help="as many regions, instead of a level")
+    add = cut.add_argument
+    add("--level", type=fraction, default=0.5, metavar="L", help="0 for all, 1 for the fewest regions (0.5)")
+    add("--n-regions", type=positive, metavar="N", help="as many regions, instead of a level")
     add = model.add_argument
     add("--n-components", type=positive, default=16, metavar="N", help="soft classes of colour and texture (16)")
     add("--max-pixels", type=positive, default=400_000, metavar="N", help="shrink larger pictures to this (400000)")
-    add("--seed", type=natural, default=0, metavar="N", help="seed of the random start (0)")
-    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+    add_run_options(add)
 
     output = parser.add_argument_group("results")
     add = output.add_argument
@@ -55,13 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture, one per line")
     parser.add_argument("--quiet", action="store_true", help="no summary and no progress bar")
-
-
-def _level(text: str) -> float:
-    level = tolerance(text)
-    if level > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return level
 
 
 def _run(args: argparse.Namespace) -> int:

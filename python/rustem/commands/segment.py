@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display, counted, finite, hex_colours, one_line
-from rustem.commands.options import add_mixture_options, add_output_options, positive, positive_or_auto
+from rustem.commands.options import add_mixture_options, add_output_options, describe, positive, positive_or_auto
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,22 +24,17 @@ its picture, as photo-k32.png, unless -o says otherwise. Nothing is overwritten 
 """
 
 _EXAMPLES = """\
-examples:
   rustem segment photo.jpg -k 16
   rustem segment photo.jpg -o poster.png --side-by-side --force
   rustem segment frames/ -k 16 --shared -o flat/
   rustem segment holidays/ "more/*.tif" -k 8 -o posters/ --json > posters.jsonl
-
-exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    parser.usage = "rustem segment PHOTO... [-k N] [-o FILE_OR_FOLDER] [options]"
-    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    describe(parser, "[-k N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
 
     model = parser.add_argument_group("the mixture")
     add = model.add_argument

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustem.commands.display import Display
-from rustem.commands.options import natural, positive
+from rustem.commands.options import add_run_options, describe, positive
 
 if TYPE_CHECKING:
     from rustem.commands.jobs import Job
@@ -19,29 +19,23 @@ likes best. Prints a line with the number and the picture's name for each.
 """
 
 _EXAMPLES = """\
-examples:
   rustem select photo.jpg
   rustem select photo.jpg --max 64 --criterion icl --plot curve.png
   rustem select holidays/ --json > numbers.jsonl
-
-exit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    parser.usage = "rustem select PHOTO... [--max N] [--criterion C] [options]"
-    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    describe(parser, "[--max N] [--criterion C] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
     add = parser.add_argument
-    add("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
     add("--min", type=positive, default=1, metavar="N", help="the fewest colours (1)")
     add("--max", type=positive, default=32, metavar="N", help="the most colours (32)")
     add("--criterion", choices=("bic", "icl", "aic", "mml"), default="bic", help="what chooses (bic)")
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
-    add("--seed", type=natural, default=0, metavar="N", help="seed of the start (0)")
-    add("--threads", type=positive, metavar="N", help="threads (as many as there are CPUs to use)")
+    add_run_options(add)
     add("--plot", dest="output", metavar="FILE_OR_FOLDER", help="draw the curve; for several pictures, name a folder")
     add("--force", action="store_true", help="overwrite plots of earlier runs")
     add("--json", action="store_true", help="print one JSON object per picture, one per line")
