@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, cast, get_args, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack, cast, get_args, overload
 
 import numpy as np
 
-from rustem import _core
 from rustem._input import as_picture, check_finite, is_several, lay_out, pixels_inside
-from rustem._quantizing import Order, Space, cheapest, given_colours, ranking, rare_colours
+from rustem._palette_fit import MAX_ITER, Fit, Protect
+from rustem._quantized import Quantization
+from rustem._quantizing import Order, Space, given_colours
 from rustem._validation import Progress, RandomState, check_integer, check_seed, check_threads, progress_callback
 from rustem.colours import Colours, count_colours
 from rustem.exceptions import InvalidInputError
@@ -22,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import PIL.Image
-    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from rustem.colorspaces import ColorSpace
     from rustem.images import Picture
-    from rustem.segmentation import Segmentation
 
     class Options(TypedDict, total=False):
         """What `quantize` takes by name."""
@@ -45,161 +42,10 @@ if TYPE_CHECKING:
         n_threads: int | None
 
     Image: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike
+__all__ = ["Quantization", "quantize"]
+
 Dither: TypeAlias = "bool | str | Mapping[str, Any]"
-Protect: TypeAlias = "bool | Literal['auto']"
 MAX_COLORS = 65536
-# Steps over all colours end when the error falls by less than this part: about 0.0001 dB.
-_TOL = 2e-5
-_MAX_ITER = 300
-# What rare colours may cost by default, as a part of the error: 0.1 dB.
-_PROTECTION = 10**0.01 - 1
-_PROTECTING_STEPS = 20
-
-
-@dataclass(frozen=True, eq=False)
-class Quantization:
-    """A picture in few colours.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (H, W)
-        The palette's row for each pixel; -1 outside the mask.
-    palette : ndarray of shape (k, C)
-        The colours, in the picture's type: C is 1 for grey and 3 for colour, one more where the picture has
-        transparency (alpha comes last).
-    counts : ndarray of shape (k,)
-        Pixels of each colour.
-    n_requested : int
-        The number of colours asked for. The palette is shorter only where the picture has fewer; then ``image`` equals
-        the picture.
-    n_iter : int
-        Steps of k-means over all colours.
-    """
-
-    labels: NDArray[Any]
-    palette: NDArray[Any]
-    counts: NDArray[np.int64]
-    n_requested: int
-    n_iter: int
-    _picture: Picture = field(repr=False)
-    _colours: Colours = field(repr=False)
-    _inside: NDArray[np.bool_] | None = field(repr=False)
-    _channels: int = field(repr=False)
-    _n_threads: int = field(repr=False)
-
-    @property
-    def n_colors(self) -> int:
-        """Number of colours, k."""
-        return len(self.palette)
-
-    @property
-    def n_distinct(self) -> int | None:
-        """Number of distinct colours of the picture, or None where nearly every pixel has its own."""
-        return None if self._colours.index is None else len(self._colours.values)
-
-    @cached_property
-    def image(self) -> NDArray[Any]:
-        """The picture in its new colours, in the type of the original; zero outside the mask."""
-        table = self.palette[:, 0] if self.palette.shape[1] == 1 and self._picture.pixels.ndim == 2 else self.palette
-        chosen = np.ascontiguousarray(self.labels).ravel() if self._inside is None else self.labels[self._inside]
-        rows = np.ascontiguousarray(table).reshape(len(table), -1)
-        painted = _core.paint(rows.view(np.uint8), chosen.astype(np.uint32), self._n_threads)
-        painted = painted.view(table.dtype).reshape(-1, *table.shape[1:])
-        return lay_out(painted, self.labels.shape, self._inside, 0)
-
-    @cached_property
-    def psnr(self) -> float:
-        """Peak signal-to-noise ratio of the new colours against the original, in decibels, in the stored values.
-
-        Transparency counts as the mean of the picture over black and over white.
-        """
-        space = Space("srgb", self._channels, self.palette.shape[1] > self._channels, self.palette.dtype)
-        original = self._colours.paint(space.features(self._colours.values), self._n_threads)
-        entries = space.features(self.palette)
-        labels = self.labels.ravel() if self._inside is None else self.labels[self._inside]
-        shown = labels >= 0
-        squares = ((original[shown] - entries[labels[shown]]) ** 2).sum(axis=1, dtype=np.float64)
-        peak = float(np.ptp(self._colours.values[:, : self._channels])) if self.palette.dtype.kind == "f" else 1.0
-        mean_square = float(squares.mean()) / self._channels
-        return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))
-
-    def boundaries(self) -> NDArray[np.bool_]:
-        """True (H, W) where a pixel's colour differs from the next one's along any axis."""
-        edges = np.zeros(self.labels.shape, dtype=bool)
-        for axis in range(self.labels.ndim):
-            here = (slice(None),) * axis + (slice(None, -1),)
-            edges[here] |= np.diff(self.labels, axis=axis) != 0
-        return edges
-
-    def save(self, path: str | os.PathLike[str], *, side_by_side: bool = False, overwrite: bool = True) -> None:
-        """Write the picture in its new colours, or the original and it side by side.
-
-        The extension decides on the format. A PNG of up to 256 colours (8 bits a channel) is an indexed one. The colour
-        profile of the original is carried over.
-
-        Raises
-        ------
-        ImageError
-            The file cannot be written; ``overwrite`` is False and it exists.
-        """
-        from rustem import images
-
-        if self.labels.ndim != 2:
-            raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be saved as a picture: use .image")
-        options: dict[str, Any] = {"icc_profile": self._picture.icc_profile, "overwrite": overwrite}
-        if not side_by_side:
-            labels, palette, alpha = self._indexed()
-            images.write_indexed(path, labels, palette, alpha=alpha, **options)
-            return
-        from rustem.plotting import side_by_side as join
-
-        original = self._picture.pixels
-        if self._picture.alpha is not None:
-            original = np.dstack([original, self._picture.alpha])
-        pair = join(original, self.image)
-        has_alpha = pair.ndim == 3 and pair.shape[2] in (2, 4)
-        images.write(path, pair[..., :-1] if has_alpha else pair, alpha=pair[..., -1] if has_alpha else None, **options)
-
-    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the label map; see :func:`rustem.images.write_labels`."""
-        from rustem import images
-
-        images.write_labels(path, self.labels, overwrite=overwrite)
-
-    def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Draw the original, the new colours and the palette with matplotlib."""
-        from rustem.plotting import plot_segmentation
-
-        return plot_segmentation(cast("Segmentation", self), self._picture.pixels, axes)
-
-    def __repr__(self) -> str:
-        shape = "×".join(str(length) for length in self.labels.shape[::-1])
-        asked = f" of {self.n_requested} asked for" if self.n_colors < self.n_requested else ""
-        return f"<Quantization of {shape} pixels: {self.n_colors} colours{asked}, PSNR {self.psnr:.2f} dB>"
-
-    def _repr_png_(self) -> bytes | None:
-        """The picture, as notebooks show it."""
-        if self.labels.ndim != 2 or self.palette.shape[1] > 4:
-            return None
-        import PIL.Image
-
-        unit = Space("srgb", self._channels, False, self.palette.dtype).unit
-        shown = np.rint(np.clip(self.image / unit, 0, 1) * 255).astype(np.uint8)
-        file = io.BytesIO()
-        PIL.Image.fromarray(shown.reshape(shown.shape[: 2 + (shown.shape[2:] > (1,))])).save(file, "PNG")
-        return file.getvalue()
-
-    def _indexed(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-        """Labels, colours and alpha (H, W) as picture files take them: -1 where nothing is shown."""
-        if self.palette.shape[1] == self._channels:
-            return self.labels, self.palette, None
-        colours, opacity = self.palette[:, :-1], self.palette[:, -1]
-        kept = opacity > 0
-        rank = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the label -1 finds the last one
-        labels = rank[self.labels]
-        unit = np.iinfo(opacity.dtype).max if opacity.dtype.kind == "u" else 1
-        alpha = None if (opacity[kept] == unit).all() else np.append(opacity, 0).astype(opacity.dtype)[self.labels]
-        return labels, colours[kept], alpha
 
 
 @overload
@@ -308,41 +154,16 @@ def quantize(
     space = Space(color_space if channels in (1, 3) else "srgb", channels, has_alpha, rows.dtype)
     _check_range(rows, parts[0].picture.name, space)
 
-    colours = _distinct(rows, n_colors, space, threads)
-    fit = _Fit(colours, space, check_seed(random_state), threads)
+    fit = Fit(_distinct(rows, n_colors, space, threads), space, check_seed(random_state), threads)
     if palette is not None:
         fit.entries = given_colours(palette, "palette", space)
+        n_colors = len(fit.entries)
     else:
         fixed = None if fixed_colors is None else given_colours(fixed_colors, "fixed_colors", space)
-        with progress_callback(progress, _MAX_ITER) as report:
+        with progress_callback(progress, MAX_ITER) as report:
             fit.run(n_colors, fixed, protect, report)
         fit.reorder(order)
-    colour_labels, _ = fit.labels()
-    label_type = np.int16 if len(fit.entries) <= np.iinfo(np.int16).max else np.int32
-    painted = colours.paint(colour_labels.astype(label_type), threads)
-    results, begin = [], 0
-    for part in parts:
-        end = begin + len(part.rows)
-        own = colours if len(parts) == 1 else _slice(colours, begin, end)
-        labels = lay_out(painted[begin:end], part.shape, part.inside, -1)
-        if dither:
-            labels = _dithered(fit, own, labels, part.inside, dither)
-        shown = labels if part.inside is None else labels[part.inside]
-        results.append(
-            Quantization(
-                labels=labels,
-                palette=fit.entries,
-                counts=np.bincount(shown[shown >= 0].ravel(), minlength=len(fit.entries)).astype(np.int64),
-                n_requested=len(fit.entries) if palette is not None else n_colors,
-                n_iter=fit.n_iter,
-                _picture=part.picture,
-                _colours=own,
-                _inside=part.inside,
-                _channels=channels,
-                _n_threads=threads,
-            )
-        )
-        begin = end
+    results = _results(parts, fit, n_colors, dither)
     return results if several else results[0]
 
 
@@ -388,6 +209,37 @@ def _parts(pictures: Sequence[Any], masks: Any, channel_axis: int | None) -> lis
     return parts
 
 
+def _results(parts: list[_Part], fit: Fit, n_requested: int, dither: Dither) -> list[Quantization]:
+    """Each picture in the palette's colours."""
+    colour_labels, _ = fit.labels()
+    label_type = np.int16 if len(fit.entries) <= np.iinfo(np.int16).max else np.int32
+    painted = fit.colours.paint(colour_labels.astype(label_type), fit.threads)
+    results, begin = [], 0
+    for part in parts:
+        end = begin + len(part.rows)
+        colours = fit.colours if len(parts) == 1 else _slice(fit.colours, begin, end)
+        labels = lay_out(painted[begin:end], part.shape, part.inside, -1)
+        if dither:
+            labels = _dithered(fit, colours, labels, part.inside, dither)
+        shown = labels if part.inside is None else labels[part.inside]
+        results.append(
+            Quantization(
+                labels=labels,
+                palette=fit.entries,
+                counts=np.bincount(shown[shown >= 0].ravel(), minlength=len(fit.entries)).astype(np.int64),
+                n_requested=n_requested,
+                n_iter=fit.n_iter,
+                _picture=part.picture,
+                _colours=colours,
+                _inside=part.inside,
+                _channels=part.channels,
+                _n_threads=fit.threads,
+            )
+        )
+        begin = end
+    return results
+
+
 def _slice(colours: Colours, begin: int, end: int) -> Colours:
     """The same colours for a run of the pixels."""
     if colours.index is None:
@@ -431,160 +283,8 @@ def _distinct(rows: NDArray[Any], n_colors: int, space: Space, threads: int) -> 
     return Colours(values, values, counts.astype(np.float64), index.ravel().astype(np.uint32))
 
 
-class _Fit:
-    """A palette in the making: `entries` for the colours of a picture."""
-
-    def __init__(self, colours: Colours, space: Space, seed: int, threads: int) -> None:
-        self.colours, self.space, self.seed, self.threads = colours, space, seed, threads
-        self.counts = np.ones(len(colours.values)) if colours.counts is None else colours.counts
-        values = colours.values
-        self.visible = values[:, -1] > 0 if space.has_alpha else np.ones(len(values), bool)
-        self.opaque = values[:, -1] == space.unit if space.has_alpha else self.visible
-        self.features = space.features(values)
-        self.entries = values[:0]
-        self.exact: NDArray[np.uint32] | None = None  # each colour's own entry
-        self.n_iter = 0
-
-    def run(self, n_colors: int, fixed: NDArray[Any] | None, protect: Protect, report: Any) -> None:
-        """Choose ``n_colors`` entries, those of ``fixed`` among them."""
-        values = self.colours.values
-        fixed = values[:0] if fixed is None else np.unique(fixed, axis=0)
-        if len(fixed) > n_colors:
-            raise InvalidInputError(f"fixed_colors has {len(fixed)} colours, n_colors is {n_colors}: raise n_colors")
-        if len(values) <= n_colors:
-            together, rows = np.unique(np.concatenate([fixed, values]), axis=0, return_inverse=True)
-            if len(together) <= n_colors:
-                self.entries, self.exact = together, rows.ravel()[len(fixed) :].astype(np.uint32)
-                return
-        hidden = not self.visible.all()
-        clear = hidden and not (fixed[:, -1] == 0).any()
-        n_free = n_colors - int(clear)
-        if n_free < 1 or (n_free == len(fixed) and not (fixed[:, -1] > 0).any() and self.visible.any()):
-            raise InvalidInputError("full transparency takes one colour: give n_colors of at least 2")
-        start = self.space.features(fixed).astype(np.float64)
-        centres = self._fit(start, len(fixed), n_free, report)
-        if protect and self.space.channels == 3 and self.visible.any() and n_free - len(fixed) > 1 and n_free <= 4096:
-            centres = self._protected(centres, fixed, n_free, protect)
-        self.entries = np.concatenate([fixed, self.space.values(centres[len(fixed) :])])
-        if clear:
-            self.entries = np.concatenate([np.zeros((1, self.entries.shape[1]), values.dtype), self.entries])
-        self._make_opaque(len(fixed) + int(clear))
-        self._fill(len(fixed) + int(clear), n_colors)
-
-    def _fit(
-        self, start: NDArray[np.float64], n_fixed: int, n: int, report: Any = None, max_iter: int = _MAX_ITER
-    ) -> NDArray[np.float64]:
-        seen, width = self.visible, self.features.shape[1]
-        features, counts = (self.features, self.counts) if seen.all() else (self.features[seen], self.counts[seen])
-        if not len(features):
-            return start
-        if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
-            width -= 1  # as if there were no alpha
-        options: _core._PaletteOptions = {
-            "n_clusters": n,
-            "n_fixed": n_fixed,
-            "tol": _TOL,
-            "max_iter": max_iter,
-            "seed": self.seed,
-            "n_threads": self.threads,
-        }
-        centres, self.error, self.n_iter = _core.fit_palette(
-            np.ascontiguousarray(features[:, :width]), counts, np.ascontiguousarray(start[:, :width]), options, report
-        )
-        constant = np.broadcast_to(features[:1, width:], (len(centres), features.shape[1] - width))
-        return np.hstack([centres, constant])
-
-    def _protected(
-        self, centres: NDArray[np.float64], fixed: NDArray[Any], n: int, protect: Protect
-    ) -> NDArray[np.float64]:
-        """The centres with some for rare vivid colours, if those do not cost too much."""
-        values, space, before = self.colours.values[self.visible], self.space, self.error
-        features, counts = self.features[self.visible], self.counts[self.visible]
-        perceived = replace(space, name="oklab", has_alpha=False)
-        own = features if space == perceived else perceived.features(values)
-
-        def lost(centres: NDArray[np.float64]) -> tuple[list[NDArray[np.intp]], float, NDArray[Any]]:
-            labels, _ = _core.nearest(features, centres, self.threads)
-            shown = perceived.features(space.values(centres))[labels]
-            return *rare_colours(own, shown, counts, max(1, n // 16)), np.bincount(labels, counts, len(centres))
-
-        groups, loss, masses = lost(centres)
-        while groups:
-            rare = np.array([np.average(features[group], axis=0, weights=counts[group]) for group in groups])
-            dropped = cheapest(centres, masses, len(fixed), len(rare))
-            kept = np.delete(centres, dropped, axis=0)
-            start = np.concatenate([kept[: len(fixed)], rare, kept[len(fixed) :]])
-            tried = self._fit(start, len(fixed) + len(rare), n, max_iter=_PROTECTING_STEPS)
-            if protect is True or self.error <= (1 + _PROTECTION) * before:
-                return tried if protect is True or lost(tried)[1] < loss else centres
-            groups = groups[: len(groups) // 2]
-        return centres
-
-    def reorder(self, order: Order) -> None:
-        """Sort the entries."""
-        _, counts = self.labels()
-        rows = ranking(self.entries, counts, order, self.space)
-        self.entries = self.entries[rows]
-        if self.exact is not None:
-            self.exact = np.argsort(rows).astype(np.uint32)[self.exact]
-
-    def labels(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """The entry of each colour, and the pixels of each entry.
-
-        Opaque colours get opaque entries and transparent ones transparent entries, as far as there are any.
-        """
-        if self.exact is not None:
-            return self.exact, np.bincount(self.exact, self.counts, len(self.entries)).astype(np.int64)
-        entries, groups = self.entries, [(np.ones(len(self.features), bool), np.ones(len(self.entries), bool))]
-        if self.space.has_alpha:
-            alpha = entries[:, -1]
-            clear, full = alpha == 0, alpha == self.space.unit
-            groups = [(~self.visible, clear), (self.opaque, full), (self.visible & ~self.opaque, ~clear)]
-        labels = np.zeros(len(self.features), np.uint32)
-        self.distances = np.zeros(len(self.features), np.float32)
-        for colours, allowed in groups:
-            if not colours.any():
-                continue
-            chosen = np.flatnonzero(allowed if allowed.any() else np.ones_like(allowed))
-            features = self.features if colours.all() else np.ascontiguousarray(self.features[colours])
-            centres = self.space.features(entries[chosen]).astype(np.float64)
-            nearest, self.distances[colours] = _core.nearest(features, centres, self.threads)
-            labels[colours] = chosen[nearest]
-        return labels, np.bincount(labels, self.counts, len(entries)).astype(np.int64)
-
-    def _make_opaque(self, n_kept: int) -> None:
-        """Entries that stand for opaque pixels mostly become opaque; at least one does if there are such pixels."""
-        if not self.space.has_alpha or not self.opaque.any():
-            return
-        free = np.arange(len(self.entries)) >= n_kept
-        labels, _ = _core.nearest(self.features, self.space.features(self.entries).astype(np.float64), self.threads)
-        mass = np.bincount(labels, self.counts, len(self.entries))
-        opaque = np.bincount(labels, self.counts * self.opaque, len(self.entries))
-        solid = free & (2 * opaque > mass)
-        if free.any() and not solid.any() and not (self.entries[:, -1] == self.space.unit).any():
-            solid[np.argmax(np.where(free, opaque, -1))] = True
-        self.entries[solid, -1] = self.space.unit
-
-    def _fill(self, n_kept: int, n: int) -> None:
-        """Replace entries that no pixel has, and add missing ones, by the colours that are shown worst."""
-        for _ in range(64):
-            labels, counts = self.labels()
-            idle = np.flatnonzero(counts == 0)
-            idle = idle[idle >= n_kept]
-            missing = n - len(self.entries)
-            if not len(idle) and not missing:
-                return
-            errors = self.distances * self.counts * self.visible
-            worst = np.argsort(-errors, kind="stable")[: len(idle) + missing]
-            worst = worst[self.visible[worst] & (self.colours.values[worst] != self.entries[labels[worst]]).any(axis=1)]
-            if not len(worst):
-                return
-            self.entries[idle[: len(worst)]] = self.colours.values[worst[: len(idle)]]
-            self.entries = np.concatenate([self.entries, self.colours.values[worst[len(idle) :]]])
-
-
 def _dithered(
-    fit: _Fit, colours: Colours, labels: NDArray[Any], inside: NDArray[np.bool_] | None, dither: Dither
+    fit: Fit, colours: Colours, labels: NDArray[Any], inside: NDArray[np.bool_] | None, dither: Dither
 ) -> NDArray[Any]:
     """Labels after dithering. Fully transparent pixels and entries take no part."""
     from rustem.dithering import dither_colours

@@ -1,0 +1,177 @@
+"""The palette of a picture's distinct colours: k-means by the core, and the promises that it does not know of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from rustem import _core
+from rustem._quantizing import Order, Space, cheapest, ranking, rare_colours
+from rustem.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rustem.colours import Colours
+
+Protect: TypeAlias = "bool | Literal['auto']"
+MAX_ITER = 300
+# Steps over all colours end when the error falls by less than this part: about 0.0001 dB.
+_TOL = 2e-5
+# What rare colours may cost by default, as a part of the error: 0.1 dB.
+_PROTECTION = 10**0.01 - 1
+_PROTECTING_STEPS = 20
+
+
+class Fit:
+    """A palette in the making: `entries` for the colours of a picture."""
+
+    def __init__(self, colours: Colours, space: Space, seed: int, threads: int) -> None:
+        self.colours, self.space, self.seed, self.threads = colours, space, seed, threads
+        self.counts = np.ones(len(colours.values)) if colours.counts is None else colours.counts
+        values = colours.values
+        self.visible = values[:, -1] > 0 if space.has_alpha else np.ones(len(values), bool)
+        self.opaque = values[:, -1] == space.unit if space.has_alpha else self.visible
+        self.features = space.features(values)
+        self.entries = values[:0]
+        self.exact: NDArray[np.uint32] | None = None  # each colour's own entry
+        self.n_iter = 0
+
+    def run(self, n_colors: int, fixed: NDArray[Any] | None, protect: Protect, report: Any) -> None:
+        """Choose ``n_colors`` entries, those of ``fixed`` among them."""
+        values = self.colours.values
+        fixed = values[:0] if fixed is None else np.unique(fixed, axis=0)
+        if len(fixed) > n_colors:
+            raise InvalidInputError(f"fixed_colors has {len(fixed)} colours, n_colors is {n_colors}: raise n_colors")
+        if len(values) <= n_colors:
+            together, rows = np.unique(np.concatenate([fixed, values]), axis=0, return_inverse=True)
+            if len(together) <= n_colors:
+                self.entries, self.exact = together, rows.ravel()[len(fixed) :].astype(np.uint32)
+                return
+        hidden = not self.visible.all()
+        clear = hidden and not (fixed[:, -1] == 0).any()
+        n_free = n_colors - int(clear)
+        if n_free < 1 or (n_free == len(fixed) and not (fixed[:, -1] > 0).any() and self.visible.any()):
+            raise InvalidInputError("full transparency takes one colour: give n_colors of at least 2")
+        start = self.space.features(fixed).astype(np.float64)
+        centres = self._fit(start, len(fixed), n_free, report)
+        if protect and self.space.channels == 3 and self.visible.any() and n_free - len(fixed) > 1 and n_free <= 4096:
+            centres = self._protected(centres, fixed, n_free, protect)
+        self.entries = np.concatenate([fixed, self.space.values(centres[len(fixed) :])])
+        if clear:
+            self.entries = np.concatenate([np.zeros((1, self.entries.shape[1]), values.dtype), self.entries])
+        self._make_opaque(len(fixed) + int(clear))
+        self._fill(len(fixed) + int(clear), n_colors)
+
+    def _fit(
+        self, start: NDArray[np.float64], n_fixed: int, n: int, report: Any = None, max_iter: int = MAX_ITER
+    ) -> NDArray[np.float64]:
+        seen, width = self.visible, self.features.shape[1]
+        features, counts = (self.features, self.counts) if seen.all() else (self.features[seen], self.counts[seen])
+        if not len(features):
+            return start
+        if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
+            width -= 1  # as if there were no alpha
+        options: _core._PaletteOptions = {
+            "n_clusters": n,
+            "n_fixed": n_fixed,
+            "tol": _TOL,
+            "max_iter": max_iter,
+            "seed": self.seed,
+            "n_threads": self.threads,
+        }
+        centres, self.error, self.n_iter = _core.fit_palette(
+            np.ascontiguousarray(features[:, :width]), counts, np.ascontiguousarray(start[:, :width]), options, report
+        )
+        constant = np.broadcast_to(features[:1, width:], (len(centres), features.shape[1] - width))
+        return np.hstack([centres, constant])
+
+    def _protected(
+        self, centres: NDArray[np.float64], fixed: NDArray[Any], n: int, protect: Protect
+    ) -> NDArray[np.float64]:
+        """The centres with some for rare vivid colours, if those do not cost too much."""
+        values, space, before = self.colours.values[self.visible], self.space, self.error
+        features, counts = self.features[self.visible], self.counts[self.visible]
+        perceived = replace(space, name="oklab", has_alpha=False)
+        own = features if space == perceived else perceived.features(values)
+
+        def lost(centres: NDArray[np.float64]) -> tuple[list[NDArray[np.intp]], float, NDArray[Any]]:
+            labels, _ = _core.nearest(features, centres, self.threads)
+            shown = perceived.features(space.values(centres))[labels]
+            return *rare_colours(own, shown, counts, max(1, n // 16)), np.bincount(labels, counts, len(centres))
+
+        groups, loss, masses = lost(centres)
+        while groups:
+            rare = np.array([np.average(features[group], axis=0, weights=counts[group]) for group in groups])
+            dropped = cheapest(centres, masses, len(fixed), len(rare))
+            kept = np.delete(centres, dropped, axis=0)
+            start = np.concatenate([kept[: len(fixed)], rare, kept[len(fixed) :]])
+            tried = self._fit(start, len(fixed) + len(rare), n, max_iter=_PROTECTING_STEPS)
+            if protect is True or self.error <= (1 + _PROTECTION) * before:
+                return tried if protect is True or lost(tried)[1] < loss else centres
+            groups = groups[: len(groups) // 2]
+        return centres
+
+    def reorder(self, order: Order) -> None:
+        """Sort the entries."""
+        _, counts = self.labels()
+        rows = ranking(self.entries, counts, order, self.space)
+        self.entries = self.entries[rows]
+        if self.exact is not None:
+            self.exact = np.argsort(rows).astype(np.uint32)[self.exact]
+
+    def labels(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The entry of each colour, and the pixels of each entry.
+
+        Opaque colours get opaque entries and transparent ones transparent entries, as far as there are any.
+        """
+        if self.exact is not None:
+            return self.exact, np.bincount(self.exact, self.counts, len(self.entries)).astype(np.int64)
+        entries, groups = self.entries, [(np.ones(len(self.features), bool), np.ones(len(self.entries), bool))]
+        if self.space.has_alpha:
+            alpha = entries[:, -1]
+            clear, full = alpha == 0, alpha == self.space.unit
+            groups = [(~self.visible, clear), (self.opaque, full), (self.visible & ~self.opaque, ~clear)]
+        labels = np.zeros(len(self.features), np.uint32)
+        self.distances = np.zeros(len(self.features), np.float32)
+        for colours, allowed in groups:
+            if not colours.any():
+                continue
+            chosen = np.flatnonzero(allowed if allowed.any() else np.ones_like(allowed))
+            features = self.features if colours.all() else np.ascontiguousarray(self.features[colours])
+            centres = self.space.features(entries[chosen]).astype(np.float64)
+            nearest, self.distances[colours] = _core.nearest(features, centres, self.threads)
+            labels[colours] = chosen[nearest]
+        return labels, np.bincount(labels, self.counts, len(entries)).astype(np.int64)
+
+    def _make_opaque(self, n_kept: int) -> None:
+        """Entries that stand for opaque pixels mostly become opaque; at least one does if there are such pixels."""
+        if not self.space.has_alpha or not self.opaque.any():
+            return
+        free = np.arange(len(self.entries)) >= n_kept
+        labels, _ = _core.nearest(self.features, self.space.features(self.entries).astype(np.float64), self.threads)
+        mass = np.bincount(labels, self.counts, len(self.entries))
+        opaque = np.bincount(labels, self.counts * self.opaque, len(self.entries))
+        solid = free & (2 * opaque > mass)
+        if free.any() and not solid.any() and not (self.entries[:, -1] == self.space.unit).any():
+            solid[np.argmax(np.where(free, opaque, -1))] = True
+        self.entries[solid, -1] = self.space.unit
+
+    def _fill(self, n_kept: int, n: int) -> None:
+        """Replace entries that no pixel has, and add missing ones, by the colours that are shown worst."""
+        for _ in range(64):
+            labels, counts = self.labels()
+            idle = np.flatnonzero(counts == 0)
+            idle = idle[idle >= n_kept]
+            missing = n - len(self.entries)
+            if not len(idle) and not missing:
+                return
+            errors = self.distances * self.counts * self.visible
+            worst = np.argsort(-errors, kind="stable")[: len(idle) + missing]
+            worst = worst[self.visible[worst] & (self.colours.values[worst] != self.entries[labels[worst]]).any(axis=1)]
+            if not len(worst):
+                return
+            self.entries[idle[: len(worst)]] = self.colours.values[worst[: len(idle)]]
+            self.entries = np.concatenate([self.entries, self.colours.values[worst[len(idle) :]]])
