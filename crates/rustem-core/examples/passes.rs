@@ -1,4 +1,7 @@
-//! Time of one fused pass over artificial samples: `passes n d k families threads sorted`, a JSON line for each family.
+//! Time of one fused pass: `passes n d k families threads order [file]`, a JSON line for each family.
+//!
+//! Samples are artificial, or n rows of a file: d values and a weight each, `f64`. Their order is `sorted` as a fit has
+//! them, so that far components are left out, or `dense`: as they come, with all components.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measuring tool prints, and may fail loudly")]
 
 use std::ops::ControlFlow;
@@ -11,21 +14,39 @@ use rustem_core::mixture::Regularization;
 use rustem_core::parallel::Threads;
 use rustem_core::samples::Samples;
 
+/// Passes before the one that is measured.
+const WARM: usize = 12;
 /// Repetitions stop after this time; the best counts.
 const SECONDS: f64 = 0.4;
+
+/// Smooth bands of d features, as a picture's values are.
+fn artificial(n: usize, d: usize) -> Vec<f64> {
+    (0..n * d)
+        .map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64)
+        .collect()
+}
+
+fn read(file: &str, n: usize, d: usize) -> (Vec<f64>, Option<Vec<f64>>) {
+    let bytes = std::fs::read(file).expect("a file of samples");
+    let numbers: Vec<f64> = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    let rows = numbers.chunks_exact(d + 1).take(n);
+    (rows.clone().flat_map(|row| row[..d].to_vec()).collect(), Some(rows.map(|row| row[d]).collect()))
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [n, d, k] = [0, 1, 2].map(|index| arguments[index].parse::<usize>().expect("n, d and k are numbers"));
     let n_threads = arguments[4].parse().expect("a number of threads");
     let sorted = arguments[5] == "sorted";
-    // Smooth bands of d features, as a picture's values are.
-    let values: Vec<f64> = (0..n * d)
-        .map(|i| ((i / d) as f64 * 0.37 * (1 + i % d) as f64).sin() * 0.5 + 0.5 * ((i / 1000) % 7) as f64)
-        .collect();
-    let lay_out =
-        if sorted { Samples::<f32>::for_fit(&values, d, None, 1.0, k) } else { Samples::new(&values, d, None, 1.0) };
+    let (values, weights) = arguments.get(6).map_or_else(|| (artificial(n, d), None), |file| read(file, n, d));
+    let weights = weights.as_deref();
+    let lay_out = if sorted {
+        Samples::<f32>::for_fit(&values, d, weights, 1.0, k)
+    } else {
+        Samples::new(&values, d, weights, 1.0)
+    };
     let samples = lay_out.expect("valid samples");
+    let n = samples.len();
     let threads = Threads::new(n_threads, &|| false);
     let regularization = Regularization { floor: 1e-6, added: 0.0 };
     for family in arguments[3].split(',') {
@@ -34,7 +55,7 @@ fn main() {
         let first = initialise(&samples, k, covariance_type, &start, regularization, &threads).expect("a start");
         let config = |max_iter| Config::textbook(0.0, max_iter, regularization);
         let mut quiet = |_, _| ControlFlow::Continue(());
-        let warm = fit(&samples, first, config(3), &threads, &mut quiet).expect("a fit").mixture;
+        let warm = fit(&samples, first, config(WARM), &threads, &mut quiet).expect("a fit").mixture;
         let (begin, mut best) = (Instant::now(), f64::MAX);
         while begin.elapsed().as_secs_f64() < SECONDS {
             let start = Instant::now();

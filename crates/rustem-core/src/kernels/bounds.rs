@@ -5,7 +5,9 @@
 //! between 2^lowerⱼ and 2^upperⱼ throughout. Let best be the largest lower bound. A component with
 //! upperⱼ < best − margin has pⱼ(x) < 2^−margin p(x) for every sample x of the tile. With margin = mantissa bits + 1 +
 //! log₂ k + 1, all that are left out together are less than 2^−(mantissa bits + 2) of p(x), a quarter of the last digit
-//! of the sum: in `f32`, less than 3e-8 nats per sample, and as much of the sample's weight in the moments.
+//! of the sum: in `f32`, less than 3e-8 nats per sample, and as much of the sample's weight in the moments. The same
+//! holds for a component whose calculated log-densities in the tile are all below best − margin: the E-step leaves those
+//! out too, since boxes are wide beside narrow components.
 
 #![expect(clippy::needless_range_loop, reason = "indices of features read like the formulas")]
 
@@ -38,7 +40,7 @@ impl<T: Real> Bounds<T> {
     }
 }
 
-/// Writes to `components` those that count in the box around `middle` with half widths `half`.
+/// Writes to `components` those that count in the box around `middle` with half widths `half`; returns best − margin.
 #[inline(always)]
 pub(super) fn active<S: Simd, T: Real>(
     simd: S,
@@ -47,7 +49,7 @@ pub(super) fn active<S: Simd, T: Real>(
     (middle, half): (&[T], &[T]),
     upper: &mut [T],
     components: &mut Vec<u32>,
-) {
+) -> T {
     let (d, zero) = (densities.n_features, splat(simd, T::default()));
     let row = |index: usize| &bounds.rows[index * bounds.padded..(index + 1) * bounds.padded];
     // Rounding in the kernels moves y by far less than this share of it.
@@ -91,4 +93,5 @@ pub(super) fn active<S: Simd, T: Real>(
             components.push(component as u32);
         }
     }
+    least
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd};
 
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Real, load, splat, store};
 use super::small::{Diag, Family, Full, Spherical};
 use super::{Densities, Form, Moments, bounds, boxes, distances, small, softmax, wide};
 use crate::samples::{Samples, TILE};
@@ -94,6 +94,8 @@ macro_rules! by_shape {
 pub(crate) struct Posterior<T> {
     /// The components that count in this tile.
     components: Vec<u32>,
+    /// Those whose log₂ density stays below this do not count.
+    least: Option<T>,
     /// Their densities relative to one number for each sample, a row of TILE each.
     pub(crate) joint: Vec<T>,
     /// Times this, they are responsibilities.
@@ -110,6 +112,7 @@ impl<T: Real> Posterior<T> {
     pub(crate) fn new(densities: &Densities<T>) -> Self {
         Self {
             components: (0..densities.n_components as u32).collect(),
+            least: None,
             joint: vec![T::default(); densities.n_components * TILE],
             inverse: [T::default(); TILE],
             log_density: [T::default(); TILE],
@@ -199,9 +202,9 @@ fn expect_small<T: Real, F: Family, const D: usize>(
     values: &[T],
     posterior: &mut Posterior<T>,
 ) -> bool {
-    let Posterior { components, joint, inverse, log_density, .. } = posterior;
+    let Posterior { components, least, joint, inverse, log_density, .. } = posterior;
     dispatch!(level, simd => {
-        small::expect_tile::<_, T, F, D>(simd, densities, values, components, joint, inverse, log_density)
+        small::expect_tile::<_, T, F, D>(simd, densities, values, (components, *least), joint, inverse, log_density)
     })
 }
 
@@ -219,16 +222,15 @@ fn moments_small<T: Real, F: Family, const D: usize>(
 }
 
 /// Multiplies `inverse` by the samples' weights; returns Σ w log₂ p(x).
-fn weigh<T: Real>(weights: &[T], inverse: &mut [T; TILE], log_density: &[T; TILE]) -> f64 {
-    let mut sums = [0.0; 8];
-    let pairs = weights.as_chunks::<8>().0.iter().zip(log_density.as_chunks::<8>().0);
-    for (weights, logs) in pairs {
-        for lane in 0..8 {
-            sums[lane] += weights[lane].to_f64() * logs[lane].to_f64();
-        }
+#[inline(always)]
+fn weigh<S: Simd, T: Real>(simd: S, weights: &[T], inverse: &mut [T; TILE], log_density: &[T; TILE]) -> f64 {
+    let mut sum = splat(simd, T::default());
+    for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
+        let weight = load(simd, weights, lane);
+        sum = weight.mul_add(load(simd, log_density, lane), sum);
+        store::<S, T>(load(simd, inverse, lane) * weight, inverse, lane);
     }
-    inverse.iter_mut().zip(weights).for_each(|(inverse, weight)| *inverse *= *weight);
-    sums.iter().sum()
+    sum.as_slice().iter().map(|value| value.to_f64()).sum()
 }
 
 fn fused_at<T: Real>(
@@ -248,11 +250,13 @@ fn fused_at<T: Real>(
     for tile in tiles {
         let (values, weights) = samples.tile(tile);
         if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(tile)) {
-            let Posterior { components, bounds: upper, .. } = &mut posterior;
-            dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, upper, components));
+            let Posterior { components, least, bounds: upper, .. } = &mut posterior;
+            *least =
+                Some(dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, upper, components)));
         }
         expect_tile(level, densities, values, &mut posterior);
-        let sum = weigh(weights, &mut posterior.inverse, &posterior.log_density);
+        let Posterior { inverse, log_density, .. } = &mut posterior;
+        let sum = dispatch!(level, simd => weigh(simd, weights, inverse, log_density));
         moments.log_likelihood += sum * std::f64::consts::LN_2;
         by_shape!(densities, moments_small(level, densities, values, &posterior, &mut sums), {
             let Posterior { joint, inverse, scratch, .. } = &mut posterior;

@@ -11,8 +11,9 @@ use crate::samples::TILE;
 
 /// Up to this number of features there is a kernel of its own.
 pub(super) const MAX_FEATURES: usize = 4;
-/// Vectors that share one load of a component's parameters.
-const GROUP: usize = 2;
+/// Vectors of samples that share one load of a component's parameters, and one decision to leave it out: a whole tile
+/// of `f32` at AVX-512.
+const GROUP: usize = 8;
 
 /// A [`Form`] as a type, so that each family gets code of its own.
 pub(super) trait Family {
@@ -87,7 +88,7 @@ fn log_joint<S: Simd, T: Real, F: Family, const D: usize>(
 }
 
 /// The E-step of a tile: densities of the given `components` relative to a common scale (one row of TILE each), the
-/// inverse of their sum, and log₂ p(x).
+/// inverse of their sum, and log₂ p(x). Components whose log₂ density is below `least` throughout are taken off the list.
 ///
 /// The scale is that of [`Densities`] for all samples alike, which spares the search for each sample's largest density.
 /// Returns false where a sample is so far from every component that its sum has lost digits; another way must do then.
@@ -96,41 +97,84 @@ pub(super) fn expect_tile<S: Simd, T: Real, F: Family, const D: usize>(
     simd: S,
     densities: &Densities<T>,
     values: &[T],
-    components: &[u32],
+    (components, least): (&mut Vec<u32>, Option<T>),
     joint: &mut [T],
     inverse: &mut [T; TILE],
     log_density: &mut [T; TILE],
 ) -> bool {
     let len = Lanes::<S, T>::LEN;
-    let (joint, _) = joint.as_chunks_mut::<TILE>();
+    let (rows, _) = joint.as_chunks_mut::<TILE>();
     let Some(values) = values.as_chunks::<TILE>().0.first_chunk::<D>() else { return false };
-    let least = splat(simd, T::LEAST_EXPONENT);
+    let mut sums = [T::default(); TILE];
+    let mut kept = 0;
+    for at in 0..components.len() {
+        let component = components[at];
+        let mut counts = false;
+        for start in (0..TILE).step_by(GROUP * len) {
+            let parameters = densities.of(component as usize);
+            let log = log_joint_group::<S, T, F, D>(simd, parameters, values, start);
+            counts |= add_densities(simd, &log, least, start, &mut sums, &mut rows[kept]);
+        }
+        components[kept] = component;
+        kept += usize::from(counts);
+    }
+    components.truncate(kept);
     let mut smallest = splat(simd, T::ONE);
-    for start in (0..TILE).step_by(GROUP * len) {
-        let mut samples = [[least; D]; GROUP];
-        for member in 0..GROUP {
-            samples[member] = load_sample(simd, values, start + member * len);
-        }
-        let mut sum = [splat(simd, T::default()); GROUP];
-        for (component, row) in components.iter().zip(joint.iter_mut()) {
-            let (mean, rest) = densities.of(*component as usize).split_at(D);
-            for member in 0..GROUP {
-                let difference = difference::<S, T, D>(simd, &samples[member], mean);
-                let log = log_joint::<S, T, F, D>(simd, &difference, rest, rest[rest.len() - 1]);
-                let density = exp2_in_range::<S, T>(simd, log.max(least));
-                sum[member] += density;
-                store::<S, T>(density, row, start + member * len);
-            }
-        }
-        for member in 0..GROUP {
-            let lane = start + member * len;
-            smallest = smallest.min(sum[member]);
-            store::<S, T>(splat(simd, T::ONE) / sum[member], inverse, lane);
-            let log = log2::<S, T>(simd, sum[member]) - splat(simd, densities.offset);
-            store::<S, T>(log, log_density, lane);
-        }
+    for lane in (0..TILE).step_by(len) {
+        let sum = load(simd, &sums, lane);
+        smallest = smallest.min(sum);
+        store::<S, T>(splat(simd, T::ONE) / sum, inverse, lane);
+        store::<S, T>(log2::<S, T>(simd, sum) - splat(simd, densities.offset), log_density, lane);
     }
     !smallest.simd_lt(splat(simd, T::FAINT)).any_true()
+}
+
+/// log₂ joint densities of one component for [`GROUP`] vectors of samples.
+#[inline(always)]
+fn log_joint_group<S: Simd, T: Real, F: Family, const D: usize>(
+    simd: S,
+    parameters: &[T],
+    values: &[[T; TILE]; D],
+    start: usize,
+) -> [Lanes<S, T>; GROUP] {
+    let (mean, rest) = parameters.split_at(D);
+    let mut log = [splat(simd, T::default()); GROUP];
+    for member in 0..GROUP {
+        let sample = load_sample(simd, values, start + member * Lanes::<S, T>::LEN);
+        let difference = difference::<S, T, D>(simd, &sample, mean);
+        log[member] = log_joint::<S, T, F, D>(simd, &difference, rest, rest[rest.len() - 1]);
+    }
+    log
+}
+
+/// Writes the densities to `row` and adds them to `sums`; or writes zeros and returns false where all are below `least`.
+#[inline(always)]
+fn add_densities<S: Simd, T: Real>(
+    simd: S,
+    log: &[Lanes<S, T>; GROUP],
+    least: Option<T>,
+    start: usize,
+    sums: &mut [T; TILE],
+    row: &mut [T; TILE],
+) -> bool {
+    let len = Lanes::<S, T>::LEN;
+    if let Some(least) = least {
+        let mut largest = log[0];
+        for member in 1..GROUP {
+            largest = largest.max(log[member]);
+        }
+        if !largest.simd_ge(splat(simd, least)).any_true() {
+            row[start..start + GROUP * len].fill(T::default());
+            return false;
+        }
+    }
+    for member in 0..GROUP {
+        let lane = start + member * len;
+        let density = exp2_in_range::<S, T>(simd, log[member].max(splat(simd, T::LEAST_EXPONENT)));
+        store::<S, T>(load(simd, sums, lane) + density, sums, lane);
+        store::<S, T>(density, row, lane);
+    }
+    true
 }
 
 /// Adds a tile's moments to `sums`: for each of the mixture's components 1 + D + … vectors, one after the other.
