@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: demo test test-rust test-python check setup docs bench bench-pages clean
+.PHONY: demo test test-rust test-python test-neon check setup docs bench bench-pages clean
 
 demo: $(VENV)/.built  ## Segment a photograph into 32 colours, and put the two side by side
 	$(BIN)/python examples/demo.py
@@ -17,6 +17,12 @@ test-rust:
 
 test-python: $(VENV)/.built
 	$(BIN)/python -m pytest
+
+# Debian: apt-get install qemu-user gcc-aarch64-linux-gnu; rustup target add aarch64-unknown-linux-gnu.
+test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
+test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+test-neon:  ## The kernels' tests as an emulated ARM processor runs them
+	cargo test --locked --release -p rustem-core --lib --target aarch64-unknown-linux-gnu kernels::
 
 check: $(VENV)/.built  ## Linters, formatters and type checks
 	cargo fmt --check
