@@ -476,7 +476,15 @@ class TestCore:
     def test_fixed_centres_are_kept_to_the_bit(self, photograph):
         samples = np.ascontiguousarray(photograph.reshape(-1, 3), np.float32)
         start = np.array([[1 / 3, 200.7, 3], [250, 1e-3, 77]])
-        options = {"n_clusters": 9, "n_fixed": 2, "tol": 1e-6, "max_iter": 50, "seed": 1, "n_threads": 1}
-        centres, error, _ = _core.fit_palette(samples, None, start, options, None)
+        options = {
+            "n_clusters": 9,
+            "n_fixed": 2,
+            "tol": 1e-6,
+            "max_iter": 50,
+            "coarse": False,
+            "seed": 1,
+            "n_threads": 1,
+        }
+        centres, error, _ = _core.Levels(samples, None, 9).fit(start, options, None)
         np.testing.assert_array_equal(centres[:2], start)
         assert error == pytest.approx(k_means_error(samples, None, centres)[1], rel=1e-3)

@@ -1,10 +1,11 @@
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, Self, TypeAlias, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Levels",
     "absorb_pieces",
     "count_colours",
     "decode_png16",
@@ -12,7 +13,6 @@ __all__ = [
     "encode_png16",
     "fit",
     "fit_informed",
-    "fit_palette",
     "label",
     "log_densities",
     "nearest",
@@ -110,16 +110,25 @@ class _PaletteOptions(TypedDict):
     n_fixed: int
     tol: float
     max_iter: int
+    coarse: bool
     seed: int
     n_threads: int
 
-def fit_palette(
-    samples: NDArray[np.float32],
-    sample_weight: NDArray[np.float64] | None,
-    start: NDArray[np.float64],
-    options: _PaletteOptions,
-    progress: Callable[[int, float], object] | None,
-) -> tuple[NDArray[np.float64], float, int]: ...
+@final
+class Levels:
+    def __new__(
+        cls, samples: NDArray[np.float32], sample_weight: NDArray[np.float64] | None, n_clusters: int
+    ) -> Self: ...
+    def fit(
+        self,
+        start: NDArray[np.float64],
+        options: _PaletteOptions,
+        progress: Callable[[int, float], object] | None,
+    ) -> tuple[NDArray[np.float64], float, int]: ...
+    def nearest(
+        self, centres: NDArray[np.float64], n_threads: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
+
 def nearest(
     samples: NDArray[np.float32], centres: NDArray[np.float64], n_threads: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 Protect: TypeAlias = "bool | Literal['auto']"
 MAX_ITER = 300
-# Steps over all colours end when the error falls by less than this part: about 0.0001 dB.
-_TOL = 2e-5
+# Steps over all colours end when the error falls by less than this part: 0.00005 dB.
+_TOL = 1e-5
 # What rare colours may cost by default, as a part of the error: 0.1 dB.
 _PROTECTION = 10**0.01 - 1
-_PROTECTING_STEPS = 20
 
 
 class Fit:
@@ -37,6 +36,8 @@ class Fit:
         self.features = space.features(values)
         self.entries = values[:0]
         self.exact: NDArray[np.uint32] | None = None  # each colour's own entry
+        self._levels: _core.Levels | None = None  # the visible colours, without their last features if constant
+        self._constant = self.features[:0]
         self.n_iter = 0
 
     def run(self, n_colors: int, fixed: NDArray[Any] | None, protect: Protect, report: Any) -> None:
@@ -56,9 +57,10 @@ class Fit:
         if n_free < 1 or (n_free == len(fixed) and not (fixed[:, -1] > 0).any() and self.visible.any()):
             raise InvalidInputError("full transparency takes one colour: give n_colors of at least 2")
         start = self.space.features(fixed).astype(np.float64)
-        centres = self._fit(start, len(fixed), n_free, report)
+        centres, n_kept = self._fit(start, len(fixed), n_free, coarse=True), len(fixed)
         if protect and self.space.channels == 3 and self.visible.any() and n_free - len(fixed) > 1 and n_free <= 4096:
-            centres = self._protected(centres, fixed, n_free, protect)
+            centres, n_kept = self._protected(centres, fixed, n_free, protect)
+        centres = self._fit(centres, n_kept, n_free, report)
         self.entries = np.concatenate([fixed, self.space.values(centres[len(fixed) :])])
         if clear:
             self.entries = np.concatenate([np.zeros((1, self.entries.shape[1]), values.dtype), self.entries])
@@ -66,39 +68,52 @@ class Fit:
         self._fill(len(fixed) + int(clear), n_colors)
 
     def _fit(
-        self, start: NDArray[np.float64], n_fixed: int, n: int, report: Any = None, max_iter: int = MAX_ITER
+        self, start: NDArray[np.float64], n_fixed: int, n: int, report: Any = None, *, coarse: bool = False
     ) -> NDArray[np.float64]:
-        seen, width = self.visible, self.features.shape[1]
-        features, counts = (self.features, self.counts) if seen.all() else (self.features[seen], self.counts[seen])
-        if not len(features):
+        """Centres for the visible colours, from those of ``start`` on; the first ``n_fixed`` stay."""
+        if not self.visible.any():
             return start
-        if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
-            width -= 1  # as if there were no alpha
+        if self._levels is None:
+            seen, width = self.visible, self.features.shape[1]
+            features, counts = (self.features, self.counts) if seen.all() else (self.features[seen], self.counts[seen])
+            if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
+                width -= 1  # as if there were no alpha
+            self._constant = features[:1, width:]
+            self._levels = _core.Levels(np.ascontiguousarray(features[:, :width]), counts, n)
+        width = self.features.shape[1] - self._constant.shape[1]
         options: _core._PaletteOptions = {
             "n_clusters": n,
             "n_fixed": n_fixed,
             "tol": _TOL,
-            "max_iter": max_iter,
+            "max_iter": MAX_ITER,
+            "coarse": coarse,
             "seed": self.seed,
             "n_threads": self.threads,
         }
-        centres, self.error, self.n_iter = _core.fit_palette(
-            np.ascontiguousarray(features[:, :width]), counts, np.ascontiguousarray(start[:, :width]), options, report
-        )
-        constant = np.broadcast_to(features[:1, width:], (len(centres), features.shape[1] - width))
-        return np.hstack([centres, constant])
+        centres, self.error, self.n_iter = self._levels.fit(np.ascontiguousarray(start[:, :width]), options, report)
+        return np.hstack([centres, np.repeat(self._constant, len(centres), axis=0)])
+
+    def _nearest(self, centres: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+        """The nearest of the centres for each visible colour, and the squared distance."""
+        width = self.features.shape[1]
+        if self._levels is not None and (centres[:, width - self._constant.shape[1] :] == self._constant).all():
+            return self._levels.nearest(
+                np.ascontiguousarray(centres[:, : width - self._constant.shape[1]]), self.threads
+            )
+        features = self.features if self.visible.all() else np.ascontiguousarray(self.features[self.visible])
+        return _core.nearest(features, centres, self.threads)
 
     def _protected(
         self, centres: NDArray[np.float64], fixed: NDArray[Any], n: int, protect: Protect
-    ) -> NDArray[np.float64]:
-        """The centres with some for rare vivid colours, if those do not cost too much."""
+    ) -> tuple[NDArray[np.float64], int]:
+        """The centres with some for rare vivid colours, if those do not cost too much; how many, the first, stay."""
         values, space, before = self.colours.values[self.visible], self.space, self.error
         features, counts = self.features[self.visible], self.counts[self.visible]
         perceived = replace(space, name="oklab", has_alpha=False)
         own = features if space == perceived else perceived.features(values)
 
         def lost(centres: NDArray[np.float64]) -> tuple[list[NDArray[np.intp]], float, NDArray[Any]]:
-            labels, _ = _core.nearest(features, centres, self.threads)
+            labels, _ = self._nearest(centres)
             shown = perceived.features(space.values(centres))[labels]
             return *rare_colours(own, shown, counts, max(1, n // 16)), np.bincount(labels, counts, len(centres))
 
@@ -108,11 +123,12 @@ class Fit:
             dropped = cheapest(centres, masses, len(fixed), len(rare))
             kept = np.delete(centres, dropped, axis=0)
             start = np.concatenate([kept[: len(fixed)], rare, kept[len(fixed) :]])
-            tried = self._fit(start, len(fixed) + len(rare), n, max_iter=_PROTECTING_STEPS)
+            tried = self._fit(start, len(fixed) + len(rare), n, coarse=True)
             if protect is True or self.error <= (1 + _PROTECTION) * before:
-                return tried if protect is True or lost(tried)[1] < loss else centres
+                worth = protect is True or lost(tried)[1] < loss
+                return (tried, len(fixed) + len(rare)) if worth else (centres, len(fixed))
             groups = groups[: len(groups) // 2]
-        return centres
+        return centres, len(fixed)
 
     def reorder(self, order: Order) -> None:
         """Sort the entries."""
@@ -140,9 +156,12 @@ class Fit:
             if not colours.any():
                 continue
             chosen = np.flatnonzero(allowed if allowed.any() else np.ones_like(allowed))
-            features = self.features if colours.all() else np.ascontiguousarray(self.features[colours])
             centres = self.space.features(entries[chosen]).astype(np.float64)
-            nearest, self.distances[colours] = _core.nearest(features, centres, self.threads)
+            if (colours == self.visible).all():
+                nearest, self.distances[colours] = self._nearest(centres)
+            else:
+                features = np.ascontiguousarray(self.features[colours])
+                nearest, self.distances[colours] = _core.nearest(features, centres, self.threads)
             labels[colours] = chosen[nearest]
         return labels, np.bincount(labels, self.counts, len(entries)).astype(np.int64)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rustem.images import Picture
     from rustem.segmentation import Segmentation
 
+_PIXELS_AT_A_TIME = 2**18
+
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
@@ -84,13 +86,19 @@ class Quantization:
         Transparency counts as the mean of the picture over black and over white.
         """
         space = Space("srgb", self._channels, self.palette.shape[1] > self._channels, self.palette.dtype)
-        original = self._colours.paint(space.features(self._colours.values), self._n_threads)
-        entries = space.features(self.palette)
+        original, entries, index = (
+            space.features(self._colours.values),
+            space.features(self.palette),
+            self._colours.index,
+        )
         labels = self.labels.ravel() if self._inside is None else self.labels[self._inside]
-        shown = labels >= 0
-        squares = ((original[shown] - entries[labels[shown]]) ** 2).sum(axis=1, dtype=np.float64)
+        total = 0.0
+        for first in range(0, len(labels), _PIXELS_AT_A_TIME):
+            pixels = slice(first, first + _PIXELS_AT_A_TIME)
+            own = original[pixels] if index is None else original[index[pixels]]
+            total += float(((own - entries[labels[pixels]]) ** 2).sum(dtype=np.float64))
         peak = float(np.ptp(self._colours.values[:, : self._channels])) if self.palette.dtype.kind == "f" else 1.0
-        mean_square = float(squares.mean()) / self._channels
+        mean_square = total / len(labels) / self._channels
         return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))
 
     def boundaries(self) -> NDArray[np.bool_]:

@@ -211,7 +211,7 @@ def _parts(pictures: Sequence[Any], masks: Any, channel_axis: int | None) -> lis
 
 def _results(parts: list[_Part], fit: Fit, n_requested: int, dither: Dither) -> list[Quantization]:
     """Each picture in the palette's colours."""
-    colour_labels, _ = fit.labels()
+    colour_labels, counts = fit.labels()
     label_type = np.int16 if len(fit.entries) <= np.iinfo(np.int16).max else np.int32
     painted = fit.colours.paint(colour_labels.astype(label_type), fit.threads)
     results, begin = [], 0
@@ -221,12 +221,14 @@ def _results(parts: list[_Part], fit: Fit, n_requested: int, dither: Dither) -> 
         labels = lay_out(painted[begin:end], part.shape, part.inside, -1)
         if dither:
             labels = _dithered(fit, colours, labels, part.inside, dither)
-        shown = labels if part.inside is None else labels[part.inside]
+        if dither or len(parts) > 1:
+            shown = labels if part.inside is None else labels[part.inside]
+            counts = np.bincount(shown.ravel(), minlength=len(fit.entries)).astype(np.int64)
         results.append(
             Quantization(
                 labels=labels,
                 palette=fit.entries,
-                counts=np.bincount(shown[shown >= 0].ravel(), minlength=len(fit.entries)).astype(np.int64),
+                counts=counts,
                 n_requested=n_requested,
                 n_iter=fit.n_iter,
                 _picture=part.picture,

@@ -4,9 +4,11 @@
 //! only at those centres that can be nearest somewhere in its bounding box, by the test of the filtering algorithm
 //! (Kanungo et al. 2002, doi:10.1109/TPAMI.2002.1017616): the same result as looking at all. Greedy k-means++ starts,
 //! and moves that take one centre away and split another cluster (`moves`) leave poor optima. Departures: all
-//! this is done first on cells of neighbouring samples, and ends on all of them; some centres may be fixed.
+//! this is done first on cells of neighbouring samples, then on smaller cells, and ends on all samples; some centres
+//! may be fixed.
 
 mod cloud;
+mod morton;
 mod moves;
 
 use rand_pcg::Pcg64Mcg;
@@ -21,12 +23,14 @@ use cloud::{Cloud, Sums};
 /// Samples that the search is done on, if there are more: so many, or so many for each centre.
 const SEARCH_SAMPLES: usize = 8192;
 const SEARCH_SAMPLES_EACH: usize = 32;
+/// So many times as many samples have the smaller cells.
+const FINER: usize = 4;
 /// Lloyd steps of the search end when the error falls by less than this part.
 const SEARCH_TOLERANCE: f64 = 1e-3;
 
 /// Starts: up to [`MAX_STARTS`], fewer where there are many centres, since moves then mend what one start missed.
-const CENTRES_OF_ALL_STARTS: usize = 96;
-const MAX_STARTS: usize = 6;
+const CENTRES_OF_ALL_STARTS: usize = 384;
+const MAX_STARTS: usize = 12;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -37,10 +41,12 @@ pub struct Config {
     pub start: Vec<f64>,
     /// How many of them, the first ones, stay where they are.
     pub n_fixed: usize,
-    /// Steps over all samples end when the error falls by less than this part.
+    /// Steps end when the error falls by less than this part.
     pub tol: f64,
-    /// The most of these steps.
+    /// The most steps, over all samples and over smaller cells.
     pub max_iter: usize,
+    /// Whether to end on the smaller cells where there are many samples: nearly the same, and much sooner.
+    pub coarse: bool,
     /// Seed of all that is random.
     pub seed: u64,
 }
@@ -50,52 +56,75 @@ pub struct Config {
 pub struct Clusters {
     /// (k, d); fewer than asked for where there are fewer distinct samples.
     pub centres: Vec<f64>,
-    /// Σ w |x − nearest centre|² / Σ w.
+    /// Σ w |x − nearest centre|² / Σ w, before the last step.
     pub error: f64,
-    /// Steps over all samples.
+    /// Steps over all samples, or over the smaller cells if the fit ended there.
     pub n_iter: usize,
 }
 
-/// Fits centres to weighted samples (n, d).
-///
-/// # Errors
-/// Samples or weights that are none; a start that does not fit; an interruption.
-pub fn fit<E: Element>(
-    rows: &[E],
-    d: usize,
-    weights: Option<&[f64]>,
-    config: &Config,
-    threads: &Threads,
-    progress: Progress,
-) -> Result<Clusters> {
-    let given = config.start.len() / d.max(1);
-    if config.n_clusters == 0 || given > config.n_clusters || config.n_fixed > given {
-        return Err(Error::OutOfRange {
-            name: "n_clusters",
-            value: config.n_clusters as f64,
-            range: "at least 1, and at least the number of given centres",
-        });
-    }
-    let cloud = Cloud::new(rows, d, weights)?;
-    let mut centres = cloud.enter(&config.start);
-    if given < config.n_clusters {
-        let most = SEARCH_SAMPLES.max(SEARCH_SAMPLES_EACH * config.n_clusters);
-        if let Some(coarse) = cloud.coarser(most) {
-            let coarse = coarse?;
-            let unit: Vec<f64> = centres.iter().map(|value| f64::from(*value)).collect();
-            let found = search(&coarse, &coarse.enter(&unit), config, threads)?;
-            centres = coarse.leave(&found).iter().map(|value| *value as f32).collect();
-        } else {
-            centres = search(&cloud, &centres, config, threads)?;
+/// Weighted samples, and the means of those in coarser and coarser cells: ready for any number of fits.
+#[derive(Debug)]
+pub struct Levels {
+    /// All samples first. The search is done on the last.
+    clouds: Vec<Cloud>,
+}
+
+impl Levels {
+    /// Sorts samples (n, d) for fits of about `n_clusters` centres.
+    ///
+    /// # Errors
+    /// Samples or weights that are none.
+    pub fn new<E: Element>(rows: &[E], d: usize, weights: Option<&[f64]>, n_clusters: usize) -> Result<Self> {
+        let mut clouds = vec![Cloud::new(rows, d, weights)?];
+        let few = SEARCH_SAMPLES.max(SEARCH_SAMPLES_EACH.saturating_mul(n_clusters));
+        let finer = few.saturating_mul(FINER);
+        for most in if clouds[0].samples.len() > finer.saturating_mul(2) { vec![finer, few] } else { vec![few] } {
+            if let Some(coarser) = clouds.last().and_then(|cloud| cloud.coarser(most)) {
+                clouds.push(coarser?);
+            }
         }
+        Ok(Self { clouds })
     }
-    let limits = Limits { tol: config.tol, max_iter: config.max_iter, n_fixed: config.n_fixed };
-    let (sums, n_iter) = lloyd(&cloud, &mut centres, limits, threads, Some(progress))?;
-    let scale = cloud.samples.scale;
-    let error = sums.total_error() * scale * scale / cloud.samples.total_weight();
-    let mut centres = cloud.leave(&centres);
-    centres[..config.n_fixed * d].copy_from_slice(&config.start[..config.n_fixed * d]);
-    Ok(Clusters { centres, error, n_iter })
+
+    /// Fits centres to the samples.
+    ///
+    /// # Errors
+    /// A start that does not fit; an interruption.
+    pub fn fit(&self, config: &Config, threads: &Threads, progress: Progress) -> Result<Clusters> {
+        let d = self.clouds[0].samples.n_features();
+        let given = config.start.len() / d;
+        if config.n_clusters == 0 || given > config.n_clusters || config.n_fixed > given {
+            return Err(Error::OutOfRange {
+                name: "n_clusters",
+                value: config.n_clusters as f64,
+                range: "at least 1, and at least the number of given centres",
+            });
+        }
+        let last = self.clouds.len() - 1;
+        let finest = if config.coarse { last.saturating_sub(1) } else { 0 };
+        let mut level = finest;
+        let mut centres = config.start.clone();
+        if given < config.n_clusters {
+            let cloud = &self.clouds[last];
+            centres = cloud.leave(&search(cloud, &cloud.enter(&centres), config, threads)?);
+            level = last.saturating_sub(1);
+        }
+        while level > finest {
+            centres = self.clouds[level].refine(&centres, config, threads, None)?.centres;
+            level -= 1;
+        }
+        let mut found = self.clouds[finest].refine(&centres, config, threads, Some(progress))?;
+        found.centres[..config.n_fixed * d].copy_from_slice(&config.start[..config.n_fixed * d]);
+        Ok(found)
+    }
+
+    /// The nearest of `centres` (k, d) for each of the samples, and the squared distance to it.
+    ///
+    /// # Errors
+    /// Centres that do not fit; an interruption.
+    pub fn nearest(&self, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
+        nearest_in(&self.clouds[0], centres, threads)
+    }
 }
 
 /// The nearest of `centres` (k, d) for each of `rows` (n, d), and the squared distance to it.
@@ -103,7 +132,11 @@ pub fn fit<E: Element>(
 /// # Errors
 /// Rows that are none; centres that do not fit; an interruption.
 pub fn nearest<E: Element>(rows: &[E], d: usize, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
-    let cloud = Cloud::new(rows, d, None)?;
+    nearest_in(&Cloud::new(rows, d, None)?, centres, threads)
+}
+
+fn nearest_in(cloud: &Cloud, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
+    let d = cloud.samples.n_features();
     if centres.is_empty() || !centres.len().is_multiple_of(d) {
         return Err(Error::Length { what: "centres", expected: d, found: centres.len() });
     }
@@ -113,6 +146,24 @@ pub fn nearest<E: Element>(rows: &[E], d: usize, centres: &[f64], threads: &Thre
         *distance *= unit;
     }
     Ok((labels, distances))
+}
+
+impl Cloud {
+    /// Steps from the given centres on, until they help no more.
+    fn refine(
+        &self,
+        centres: &[f64],
+        config: &Config,
+        threads: &Threads,
+        progress: Option<Progress>,
+    ) -> Result<Clusters> {
+        let limits = Limits { tol: config.tol, max_iter: config.max_iter, n_fixed: config.n_fixed };
+        let mut centres = self.enter(centres);
+        let (sums, n_iter) = lloyd(self, &mut centres, limits, threads, progress)?;
+        let scale = self.samples.scale;
+        let error = sums.total_error() * scale * scale / self.samples.total_weight();
+        Ok(Clusters { centres: self.leave(&centres), error, n_iter })
+    }
 }
 
 /// Centres from a start of few or none, on a cloud that is small enough for many passes: the best of several seeds.
@@ -194,11 +245,12 @@ mod tests {
     }
 
     fn config(n_clusters: usize) -> Config {
-        Config { n_clusters, start: Vec::new(), n_fixed: 0, tol: 1e-7, max_iter: 500, seed: 3 }
+        Config { n_clusters, start: Vec::new(), n_fixed: 0, tol: 1e-7, max_iter: 500, coarse: false, seed: 3 }
     }
 
     fn run(rows: &[u8], weights: &[f64], config: &Config, threads: &Threads) -> Clusters {
-        fit(rows, 3, Some(weights), config, threads, &mut |_, _| ControlFlow::Continue(())).expect("valid input")
+        let levels = Levels::new(rows, 3, Some(weights), config.n_clusters).expect("valid input");
+        levels.fit(config, threads, &mut |_, _| ControlFlow::Continue(())).expect("valid input")
     }
 
     #[test]
@@ -251,9 +303,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let fit = |config: &Config| {
-            fit(&[1u8, 2, 3], 3, None, config, &Threads::single(), &mut |_, _| ControlFlow::Continue(())).map(|_| ())
-        };
+        let levels = Levels::new(&[1u8, 2, 3], 3, None, 1).expect("valid input");
+        let fit = |config: &Config| levels.fit(config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()));
         assert!(fit(&config(0)).is_err());
         assert!(fit(&Config { start: vec![0.0; 6], ..config(1) }).is_err());
         assert!(fit(&Config { n_fixed: 1, ..config(1) }).is_err());
@@ -264,7 +315,8 @@ mod tests {
     fn an_interrupt_ends_the_fit() {
         let (rows, weights) = colours(50_000);
         let stop = |_: usize, _: f64| ControlFlow::Break(());
-        let outcome = fit(&rows, 3, Some(&weights), &config(30), &Threads::single(), &mut { stop });
+        let levels = Levels::new(&rows, 3, Some(&weights), 30).expect("valid input");
+        let outcome = levels.fit(&config(30), &Threads::single(), &mut { stop });
         assert_eq!(outcome, Err(Error::Interrupted));
     }
 }

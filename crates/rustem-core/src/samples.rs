@@ -173,7 +173,11 @@ impl<T: Real> Samples<T> {
 }
 
 /// Checks everything that comes from outside; returns the total weight, the centre and the scale.
-fn check<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>) -> Result<(f64, Vec<f64>, f64)> {
+pub(crate) fn check<E: Element>(
+    rows: &[E],
+    n_features: usize,
+    weights: Option<&[f64]>,
+) -> Result<(f64, Vec<f64>, f64)> {
     if n_features == 0 || rows.is_empty() {
         return Err(Error::Empty);
     }

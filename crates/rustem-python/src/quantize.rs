@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::kmeans::{self, Config};
 use rustem_core::parallel::Threads;
 
 use crate::convert::{in_c_order, interrupted, raise};
 
-/// What [`fit_palette`] is asked for, by name.
+/// What [`Levels::fit`] is asked for, by name.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct PaletteOptions {
@@ -19,43 +20,87 @@ pub(crate) struct PaletteOptions {
     n_fixed: usize,
     tol: f64,
     max_iter: usize,
+    coarse: bool,
     seed: u64,
     n_threads: usize,
 }
 
-/// Centres (k, d) for weighted `samples` (n, d), from those of `start` on; the mean squared distance, and the steps.
-#[pyfunction]
-pub(crate) fn fit_palette<'py>(
-    py: Python<'py>,
-    samples: PyReadonlyArray2<'py, f32>,
-    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
-    start: PyReadonlyArray2<'py, f64>,
-    options: PaletteOptions,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, usize)> {
-    let (rows, d, start) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&start)?.to_vec());
-    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-    let PaletteOptions { n_clusters, n_fixed, tol, max_iter, seed, n_threads } = options;
-    let config = Config { n_clusters, start, n_fixed, tol, max_iter, seed };
-    let mut failure: Option<PyErr> = None;
-    let mut report = |step: usize, error: f64| match &progress {
-        None => ControlFlow::Continue(()),
-        Some(callback) => match Python::attach(|py| callback.call1(py, (step, error))) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    };
-    let found =
-        py.detach(|| kmeans::fit(rows, d, weights, &config, &Threads::new(n_threads, &interrupted), &mut report));
-    if let Some(error) = failure {
-        return Err(error);
+/// Weighted samples (n, d), sorted for any number of fits of about `n_clusters` centres.
+#[pyclass(frozen, module = "rustem._core")]
+pub(crate) struct Levels {
+    levels: kmeans::Levels,
+    n_features: usize,
+}
+
+#[pymethods]
+impl Levels {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        samples: PyReadonlyArray2<'_, f32>,
+        sample_weight: Option<PyReadonlyArray1<'_, f64>>,
+        n_clusters: usize,
+    ) -> PyResult<Self> {
+        let (rows, n_features) = (in_c_order(&samples)?, samples.shape()[1]);
+        let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let levels = py.detach(|| kmeans::Levels::new(rows, n_features, weights, n_clusters));
+        Ok(Self { levels: levels.map_err(|error| raise(py, error))?, n_features })
     }
-    let found = found.map_err(|error| raise(py, error))?;
-    let k = found.centres.len() / d;
-    Ok((found.centres.into_pyarray(py).reshape([k, d])?, found.error, found.n_iter))
+
+    /// Centres (k, d), those of `start` moved and the others found; the mean squared distance, and the steps.
+    fn fit<'py>(
+        &self,
+        py: Python<'py>,
+        start: PyReadonlyArray2<'py, f64>,
+        options: PaletteOptions,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, usize)> {
+        let start = self.points(&start)?.to_vec();
+        let PaletteOptions { n_clusters, n_fixed, tol, max_iter, coarse, seed, n_threads } = options;
+        let config = Config { n_clusters, start, n_fixed, tol, max_iter, coarse, seed };
+        let mut failure: Option<PyErr> = None;
+        let mut report = |step: usize, error: f64| match &progress {
+            None => ControlFlow::Continue(()),
+            Some(callback) => match Python::attach(|py| callback.call1(py, (step, error))) {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        };
+        let found = py.detach(|| self.levels.fit(&config, &Threads::new(n_threads, &interrupted), &mut report));
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let found = found.map_err(|error| raise(py, error))?;
+        let k = found.centres.len() / self.n_features;
+        Ok((found.centres.into_pyarray(py).reshape([k, self.n_features])?, found.error, found.n_iter))
+    }
+
+    /// The nearest of the `centres` (k, d) for each sample, and the squared distance to it.
+    fn nearest<'py>(
+        &self,
+        py: Python<'py>,
+        centres: PyReadonlyArray2<'py, f64>,
+        n_threads: usize,
+    ) -> PyResult<LabelArrays<'py>> {
+        let centres = self.points(&centres)?;
+        let found = py.detach(|| self.levels.nearest(centres, &Threads::new(n_threads, &interrupted)));
+        let (labels, distances) = found.map_err(|error| raise(py, error))?;
+        Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
+    }
+}
+
+impl Levels {
+    /// Values of (k, d) points.
+    fn points<'a>(&self, points: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
+        let (found, d) = (points.shape()[1], self.n_features);
+        if found != d {
+            return Err(PyValueError::new_err(format!("points have {found} features, the samples have {d}")));
+        }
+        in_c_order(points)
+    }
 }
 
 /// Labels, and squared distances.

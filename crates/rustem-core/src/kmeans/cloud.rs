@@ -2,13 +2,12 @@
 
 use std::sync::Mutex;
 
+use super::morton::sorted;
 use crate::error::Result;
 use crate::kernels::{box_margins, cluster_tile, nearest_tile};
 use crate::parallel::Threads;
-use crate::samples::{Element, Samples, TILE};
+use crate::samples::{self, Element, Samples, TILE};
 
-/// Features that the order follows; more would make the key too long.
-const MAX_KEY_FEATURES: usize = 4;
 /// Centres are padded to a multiple of the widest vector.
 const LANES: usize = 16;
 /// Where padding lies: farther than any sample, near enough that squares stay finite.
@@ -17,6 +16,7 @@ const FAR: f32 = 1e15;
 const MAX_MASKED: usize = 24;
 
 /// Samples in Morton order, in tiles with bounding boxes.
+#[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) samples: Samples<f32>,
     /// The caller's row of each sample.
@@ -79,14 +79,24 @@ impl Nearby<'_> {
 
 impl Cloud {
     pub(crate) fn new<E: Element>(rows: &[E], d: usize, weights: Option<&[f64]>) -> Result<Self> {
-        let samples = Samples::<f32>::new(rows, d, weights, 1.0)?; // checks what comes, too
-        let keyed = sorted(&samples);
+        samples::check(rows, d, weights)?;
+        let keyed = sorted(rows, d);
         let order: Vec<u32> = keyed.iter().map(|key| *key as u32).collect();
         let keys = keyed.iter().map(|key| (key >> 32) as u32).collect();
-        let gathered: Vec<E> =
-            order.iter().flat_map(|row| &rows[*row as usize * d..(*row as usize + 1) * d]).copied().collect();
+        let mut gathered: Vec<E> = Vec::with_capacity(rows.len());
+        order.iter().for_each(|row| gathered.extend_from_slice(&rows[*row as usize * d..][..d]));
         let weights: Option<Vec<f64>> = weights.map(|weights| order.iter().map(|row| weights[*row as usize]).collect());
-        let samples = Samples::new(&gathered, d, weights.as_deref(), 1.0)?;
+        Self::of_sorted(&gathered, d, weights.as_deref(), order, keys)
+    }
+
+    fn of_sorted<E: Element>(
+        rows: &[E],
+        d: usize,
+        weights: Option<&[f64]>,
+        order: Vec<u32>,
+        keys: Vec<u32>,
+    ) -> Result<Self> {
+        let samples = Samples::new(rows, d, weights, 1.0)?;
         let (low, high) = boxes(&samples);
         Ok(Self { samples, order, keys, low, high })
     }
@@ -112,11 +122,12 @@ impl Cloud {
         let cells = |shift: u32| 1 + self.keys.windows(2).filter(|pair| pair[0] >> shift != pair[1] >> shift).count();
         let shift = (1..32).find(|shift| cells(*shift) <= most).unwrap_or(31);
         let d = self.samples.n_features();
-        let (mut rows, mut weights): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+        let (mut rows, mut weights, mut keys): (Vec<f64>, Vec<f64>, Vec<u32>) = (Vec::new(), Vec::new(), Vec::new());
         for (row, key) in self.keys.iter().enumerate() {
             if row == 0 || key >> shift != self.keys[row - 1] >> shift {
                 rows.extend(std::iter::repeat_n(0.0, d));
                 weights.push(0.0);
+                keys.push(*key);
             }
             let (_, tile_weights) = self.samples.tile(row / TILE);
             let weight = f64::from(tile_weights[row % TILE]);
@@ -124,8 +135,12 @@ impl Cloud {
             rows[cell..].iter_mut().zip(self.samples.sample(row)).for_each(|(sum, x)| *sum += weight * f64::from(x));
             *weights.last_mut()? += weight;
         }
-        rows.chunks_exact_mut(d).zip(&weights).for_each(|(row, weight)| row.iter_mut().for_each(|x| *x /= weight));
-        Some(Self::new(&rows, d, Some(&weights)))
+        for (row, weight) in rows.chunks_exact_mut(d).zip(&weights) {
+            for (sum, centre) in row.iter_mut().zip(&self.samples.centre) {
+                *sum = *sum / weight.max(f64::MIN_POSITIVE) * self.samples.scale + centre;
+            }
+        }
+        Some(Self::of_sorted(&rows, d, Some(&weights), (0..keys.len() as u32).collect(), keys))
     }
 
     /// Calls `visit` for each tile with a block's own state, which starts from `zero`; the states in block order.
@@ -248,57 +263,6 @@ fn columns(centres: &[f32], d: usize) -> Vec<f32> {
         centre.iter().enumerate().for_each(|(a, value)| columns[a * stride + j] = *value);
     }
     columns
-}
-
-/// Key (upper half) and row (lower half) of each sample, by key: the bits of the first features, interleaved (Morton
-/// 1966), so that rows which follow each other lie near each other.
-fn sorted(samples: &Samples<f32>) -> Vec<u64> {
-    let d = samples.n_features().min(MAX_KEY_FEATURES);
-    let bits = [30, 15, 10, 8][d - 1].min(16);
-    let (mut low, mut high) = (vec![f32::INFINITY; d], vec![f32::NEG_INFINITY; d]);
-    for row in 0..samples.len() {
-        for (a, value) in samples.sample(row).take(d).enumerate() {
-            (low[a], high[a]) = (low[a].min(value), high[a].max(value));
-        }
-    }
-    // One step for all features, so that cells are cubes.
-    let widest = low.iter().zip(&high).map(|(low, high)| high - low).fold(f32::MIN_POSITIVE, f32::max);
-    let scale = ((1u32 << bits) - 1) as f32 / widest;
-    let mut keyed: Vec<u64> = (0..samples.len())
-        .map(|row| {
-            let mut key = 0u64;
-            for (a, value) in samples.sample(row).take(d).enumerate() {
-                key |= spread(((value - low[a]) * scale) as u64, d) << a;
-            }
-            key << 32 | row as u64
-        })
-        .collect();
-    keyed.sort_unstable();
-    keyed
-}
-
-/// The bits of a number, `step` places apart.
-fn spread(value: u64, step: usize) -> u64 {
-    match step {
-        1 => value,
-        2 => {
-            let value = (value | value << 8) & 0x00FF_00FF;
-            let value = (value | value << 4) & 0x0F0F_0F0F;
-            let value = (value | value << 2) & 0x3333_3333;
-            (value | value << 1) & 0x5555_5555
-        }
-        3 => {
-            let value = (value | value << 16) & 0x0300_00FF;
-            let value = (value | value << 8) & 0x0300_F00F;
-            let value = (value | value << 4) & 0x030C_30C3;
-            (value | value << 2) & 0x0924_9249
-        }
-        _ => {
-            let value = (value | value << 12) & 0x000F_000F;
-            let value = (value | value << 6) & 0x0303_0303;
-            (value | value << 3) & 0x1111_1111
-        }
-    }
 }
 
 /// The corners (tiles, d) of the smallest boxes around the tiles' samples.

@@ -34,7 +34,7 @@ struct Merge {
     cost: f64,
 }
 
-/// Moves centres until no move lowers the error. Returns that, too.
+/// Moves centres until no move lowers the error. Returns that, too, as it was before the last step.
 pub(super) fn improve(
     cloud: &Cloud,
     mut centres: Vec<f32>,
@@ -49,9 +49,12 @@ pub(super) fn improve(
     let steps = Limits { max_iter: STEPS, ..limits };
     let mut size = (k / 4).max(1);
     let mut failed: Vec<(usize, usize)> = Vec::new();
+    let mut proposals = None;
     while error > 0.0 && failed.len() < PATIENCE {
-        let splits = splits(cloud, &centres, threads)?;
-        let merges = merges(cloud, &centres, limits.n_fixed, threads)?;
+        let (splits, merges) = match proposals.take() {
+            Some(known) => known,
+            None => (splits(cloud, &centres, threads)?, merges(cloud, &centres, limits.n_fixed, threads)?),
+        };
         let plan = plan(&splits, &merges, size, &failed);
         if plan.is_empty() {
             break;
@@ -60,17 +63,19 @@ pub(super) fn improve(
         for (split, merge) in &plan {
             apply(&mut trial, split, merge, limits.n_fixed, cloud.samples.n_features());
         }
-        lloyd(cloud, &mut trial, steps, threads, None)?;
-        let trial_error = cloud.sums(&trial, threads)?.total_error();
+        let trial_error = lloyd(cloud, &mut trial, steps, threads, None)?.0.total_error();
         if trial_error < error * (1.0 - 1e-6) {
             (centres, error) = (trial, trial_error);
             failed.clear();
-        } else if plan.len() > 1 {
+            continue;
+        }
+        if plan.len() > 1 {
             size = plan.len() / 2;
         } else {
             size = 1;
             failed.extend(plan.iter().map(|(split, merge)| (split.cluster, merge.cluster)));
         }
+        proposals = Some((splits, merges));
     }
     Ok((centres, error))
 }

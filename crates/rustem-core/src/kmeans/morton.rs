@@ -1,0 +1,61 @@
+//! The order of samples along a Morton curve, by keys whose upper bits name cells.
+
+use crate::samples::Element;
+
+/// Features that the order follows; more would make the key too long.
+const MAX_KEY_FEATURES: usize = 4;
+
+/// Key (upper half) and row (lower half) of each of the `rows` (n, d), by key: the bits of the first features,
+/// interleaved (Morton 1966), so that rows which follow each other lie near each other. The order of the rows does not
+/// matter.
+pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
+    let used = d.min(MAX_KEY_FEATURES);
+    let bits = [30, 15, 10, 8][used - 1].min(16);
+    let (mut low, mut high) = ([f64::INFINITY; MAX_KEY_FEATURES], [f64::NEG_INFINITY; MAX_KEY_FEATURES]);
+    for row in rows.chunks_exact(d) {
+        for (a, value) in row.iter().take(used).enumerate() {
+            (low[a], high[a]) = (low[a].min(value.to_f64()), high[a].max(value.to_f64()));
+        }
+    }
+    // One step for all features, so that cells are cubes.
+    let widest = low.iter().zip(&high).map(|(low, high)| high - low).fold(f64::MIN_POSITIVE, f64::max);
+    let scale = f64::from((1u32 << bits) - 1) / widest;
+    let mut keyed: Vec<u64> = Vec::with_capacity(rows.len() / d);
+    for (number, row) in rows.chunks_exact(d).enumerate() {
+        let mut key = 0u64;
+        for (a, value) in row.iter().take(used).enumerate() {
+            key |= spread(((value.to_f64() - low[a]) * scale) as u64, used) << a;
+        }
+        keyed.push(key << 32 | number as u64);
+    }
+    keyed.sort_unstable();
+    let values = |key: &u64| rows[(*key as u32) as usize * d..][..d].iter().map(|value| value.to_f64());
+    for cell in keyed.chunk_by_mut(|a, b| a >> 32 == b >> 32).filter(|cell| cell.len() > 1) {
+        cell.sort_by(|a, b| values(a).partial_cmp(values(b)).unwrap_or(std::cmp::Ordering::Equal));
+    }
+    keyed
+}
+
+/// The bits of a number, `step` places apart.
+fn spread(value: u64, step: usize) -> u64 {
+    match step {
+        1 => value,
+        2 => {
+            let value = (value | value << 8) & 0x00FF_00FF;
+            let value = (value | value << 4) & 0x0F0F_0F0F;
+            let value = (value | value << 2) & 0x3333_3333;
+            (value | value << 1) & 0x5555_5555
+        }
+        3 => {
+            let value = (value | value << 16) & 0x0300_00FF;
+            let value = (value | value << 8) & 0x0300_F00F;
+            let value = (value | value << 4) & 0x030C_30C3;
+            (value | value << 2) & 0x0924_9249
+        }
+        _ => {
+            let value = (value | value << 12) & 0x000F_000F;
+            let value = (value | value << 6) & 0x0303_0303;
+            (value | value << 3) & 0x1111_1111
+        }
+    }
+}
