@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Protect: TypeAlias = "bool | Literal['auto']"
 MAX_ITER = 300
-# Steps over all colours end when the error falls by less than this part: 0.00005 dB.
-_TOL = 1e-5
+# Steps over all colours end when the error falls by less than this part: 0.0001 dB.
+_TOL = 2e-5
 # What rare colours may cost by default, as a part of the error: 0.1 dB.
 _PROTECTION = 10**0.01 - 1
 

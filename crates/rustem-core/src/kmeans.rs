@@ -30,7 +30,13 @@ const SEARCH_TOLERANCE: f64 = 1e-3;
 
 /// Starts: up to [`MAX_STARTS`], fewer where there are many centres, since moves then mend what one start missed.
 const CENTRES_OF_ALL_STARTS: usize = 384;
-const MAX_STARTS: usize = 12;
+const MAX_STARTS: usize = 16;
+/// Fewer tiles are searched on one thread.
+const TILES_WORTH_THREADS: usize = 256;
+
+/// How much further each step goes than the one before, and at the most, measured by the way to the means.
+const STRETCH: f32 = 1.3;
+const MAX_STRETCH: f32 = 1.9;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -166,21 +172,25 @@ impl Cloud {
     }
 }
 
-/// Centres from a start of few or none, on a cloud that is small enough for many passes: the best of several seeds.
+/// Centres from a start of few or none, on a cloud that is small enough for many passes: the best of several seeds,
+/// which run side by side. A single one on few samples runs on one thread: waiting for others would take longer.
 fn search(cloud: &Cloud, given: &[f32], config: &Config, threads: &Threads) -> Result<Vec<f32>> {
     let tiles: Vec<usize> = (0..cloud.samples.n_tiles()).collect();
-    let mut random = Pcg64Mcg::new(u128::from(config.seed) << 1 | 1);
     let limits = Limits { tol: SEARCH_TOLERANCE, max_iter: 100, n_fixed: config.n_fixed };
-    let mut best = (Vec::new(), f64::INFINITY);
-    for _ in 0..(CENTRES_OF_ALL_STARTS / config.n_clusters).clamp(1, MAX_STARTS) {
+    let attempt = |number: usize, threads: &Threads| {
+        let mut random = Pcg64Mcg::new((u128::from(config.seed) << 64 | number as u128) << 1 | 1);
         let mut centres = plus_plus(&cloud.samples, &tiles, given, config.n_clusters, &mut random, threads)?;
         lloyd(cloud, &mut centres, limits, threads, None)?;
-        let found = moves::improve(cloud, centres, limits, threads)?;
-        if found.1 < best.1 {
-            best = found;
-        }
+        moves::improve(cloud, centres, limits, threads)
+    };
+    let n_starts = (CENTRES_OF_ALL_STARTS / config.n_clusters).clamp(1, MAX_STARTS);
+    if n_starts == 1 && tiles.len() >= TILES_WORTH_THREADS {
+        return Ok(attempt(0, threads)?.0);
     }
-    Ok(best.0)
+    let found = threads
+        .map(n_starts, |number, checkpoint| attempt(number, &Threads::new(1, &|| checkpoint.pass().is_err())))?;
+    let best = found.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+    Ok(best.map_or_else(Vec::new, |(centres, _)| centres))
 }
 
 /// When steps end, and which centres they leave alone.
@@ -191,8 +201,8 @@ struct Limits {
     n_fixed: usize,
 }
 
-/// Moves each centre but the first `n_fixed` to the mean of its samples, until that helps no more. Returns the sums
-/// about the centres before the last move, and the number of steps.
+/// Moves each centre but the first `n_fixed` to the mean of its samples and, step by step, further beyond, until that
+/// helps no more. Returns the sums about the centres before the last move, and the number of steps.
 fn lloyd(
     cloud: &Cloud,
     centres: &mut [f32],
@@ -200,27 +210,35 @@ fn lloyd(
     threads: &Threads,
     mut progress: Option<Progress>,
 ) -> Result<(Sums, usize)> {
-    let d = cloud.samples.n_features();
-    let mut last = f64::INFINITY;
+    let free = limits.n_fixed * cloud.samples.n_features();
+    let (mut last, mut stretch) = (f64::INFINITY, 1.0);
+    let mut means = centres.to_vec();
     let mut n_iter = 0;
     loop {
-        let sums = cloud.sums(centres, threads)?;
-        for (j, centre) in centres.chunks_exact_mut(d).enumerate().skip(limits.n_fixed) {
-            if let Some(mean) = sums.mean(j) {
-                centre.iter_mut().zip(mean).for_each(|(to, from)| *to = from as f32);
-            }
-        }
         n_iter += 1;
+        let sums = cloud.sums(centres, threads)?;
         let error = sums.total_error();
+        if error > last && stretch > 1.0 && n_iter < limits.max_iter {
+            centres.copy_from_slice(&means); // that was too far
+            stretch = 1.0;
+            continue;
+        }
+        means.copy_from_slice(centres);
+        sums.means(&mut means[free..], limits.n_fixed);
         if let Some(progress) = progress.as_mut()
             && progress(n_iter, error / cloud.samples.total_weight()).is_break()
         {
             return Err(Error::Interrupted);
         }
         if last - error <= limits.tol * error || n_iter >= limits.max_iter {
+            centres.copy_from_slice(&means);
             return Ok((sums, n_iter));
         }
         last = error;
+        for (centre, mean) in centres[free..].iter_mut().zip(&means[free..]) {
+            *centre += stretch * (mean - *centre);
+        }
+        stretch = (stretch * STRETCH).min(MAX_STRETCH);
     }
 }
 

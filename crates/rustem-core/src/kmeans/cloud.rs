@@ -49,10 +49,14 @@ impl Sums {
         self.of(centre)[self.d]
     }
 
-    /// Mean of the samples nearest to a centre; nothing where there are none.
-    pub(crate) fn mean(&self, centre: usize) -> Option<impl Iterator<Item = f64>> {
-        let mass = self.mass(centre);
-        (mass > 0.0).then(|| self.of(centre)[..self.d].iter().map(move |sum| sum / mass))
+    /// Means of the samples nearest to each centre from the one numbered `first` on; those that have none are left.
+    pub(crate) fn means(&self, means: &mut [f32], first: usize) {
+        for (j, centre) in means.chunks_exact_mut(self.d).enumerate() {
+            let mass = self.mass(first + j);
+            if mass > 0.0 {
+                centre.iter_mut().zip(self.of(first + j)).for_each(|(mean, sum)| *mean = (sum / mass) as f32);
+            }
+        }
     }
 
     pub(crate) fn total_error(&self) -> f64 {
@@ -84,7 +88,9 @@ impl Cloud {
         let order: Vec<u32> = keyed.iter().map(|key| *key as u32).collect();
         let keys = keyed.iter().map(|key| (key >> 32) as u32).collect();
         let mut gathered: Vec<E> = Vec::with_capacity(rows.len());
-        order.iter().for_each(|row| gathered.extend_from_slice(&rows[*row as usize * d..][..d]));
+        for row in &order {
+            gathered.extend_from_slice(&rows[*row as usize * d..][..d]);
+        }
         let weights: Option<Vec<f64>> = weights.map(|weights| order.iter().map(|row| weights[*row as usize]).collect());
         Self::of_sorted(&gathered, d, weights.as_deref(), order, keys)
     }
