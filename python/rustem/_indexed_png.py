@@ -1,8 +1,10 @@
 """Indexed PNG, as small as the format allows without another search for the best compression.
 
 W3C, "Portable Network Graphics (PNG) Specification, Third Edition", 2025. Rows are left unfiltered, as section 12.7
-recommends for palettes: filters make neighbours differ less only where the order of the palette means something.
-Without filters that order is free; measured on photographs, it changes the size by less than 0.02 %.
+recommends for palettes: filters make neighbours differ less only where the order of the palette means something, and
+even then, sorted by luminance, photographs take 6 to 19 % more. Without filters the order is free: it changes the size
+by less than 0.3 %. Level 7 of zlib's memory makes shorter blocks than the highest, whose codes fit better (0.4 to
+0.9 %); the best of all orders, filters and levels would save another 0.1 % or two.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def encode(
     chunks.append((b"PLTE", entries.tobytes()))
     if (alpha < 255).any():
         chunks.append((b"tRNS", alpha[: np.flatnonzero(alpha < 255)[-1] + 1].tobytes()))
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 7)
     pixels = b"".join(packer.compress(rows) for rows in _rows(index, bits)) + packer.flush()
     chunks += [(b"IDAT", pixels), (b"IEND", b"")]
     return _MAGIC + b"".join(_chunk(*chunk) for chunk in chunks)

@@ -135,7 +135,7 @@ def quantize(
     >>> import rustem
     >>> ramp = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
     >>> rustem.quantize(ramp, 4, order="luminance").palette.ravel().tolist()
-    [24, 86, 153, 222]
+    [22, 82, 149, 220]
     >>> rustem.quantize(ramp, palette=["#000", "#fff"]).counts.tolist()
     [25, 39]
     """
@@ -276,6 +276,10 @@ def _check_range(rows: NDArray[Any], name: str, space: Space) -> None:
 def _distinct(rows: NDArray[Any], n_colors: int, space: Space, threads: int) -> Colours:
     """The distinct colours; where counting does not pay and they are too many to be kept, all pixels."""
     colours = count_colours(rows, space.unit, "srgb", threads)
+    if space.has_alpha and len(colours.values) > n_colors:
+        hidden = rows[:, -1] == 0
+        if rows[hidden].any():  # what colour nobody sees must not matter
+            colours = count_colours(np.where(hidden[:, np.newaxis], 0, rows), space.unit, "srgb", threads)
     if colours.index is not None:
         return colours
     few = rows[:: max(1, len(rows) // (8 * n_colors + 1024))]
