@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::accelerate::{Acceleration, Ascent};
 use crate::convergence::{last_step, remaining_gain};
 use crate::error::{Error, Result};
-use crate::kernels::{Densities, Moments, Posterior, Real, fused_tiles, posterior_tile};
+use crate::kernels::{Densities, Moments, Posterior, Real, Workspace, fused_tiles, posterior_tile};
 use crate::mixture::{Mixture, Regularization};
 use crate::parallel::Threads;
 use crate::samples::{Samples, TILE};
@@ -17,6 +17,8 @@ const TILES_PER_RUN: usize = 32;
 /// The most blocks that a pass is cut into, and the most memory that their sums may take together.
 const MAX_BLOCKS: usize = 64;
 const MAX_SUMS: usize = 4 << 20;
+/// The least of a block, so that adding up its sums is little beside its work.
+const LEAST_TILES: usize = 4;
 /// The least work that is worth a block of its own, in products: about 50 µs, several times what it takes to wake a thread.
 const LEAST_WORK: usize = 3 << 20;
 
@@ -96,16 +98,25 @@ pub(crate) fn expect<T: Real>(samples: &Samples<T>, densities: &Densities<T>, th
     let zero = Moments::zero(densities.form, k, d);
     let sums = zero.mass.len() + zero.first.len() + zero.second.len();
     let work = samples.n_tiles() * TILE * (sums + 8 * k);
-    let n_blocks = (work / LEAST_WORK).clamp(1, (MAX_SUMS / sums).clamp(4, MAX_BLOCKS));
+    let most = (MAX_SUMS / sums).clamp(4, MAX_BLOCKS).min(samples.n_tiles().div_ceil(LEAST_TILES));
+    let n_blocks = (work / LEAST_WORK).clamp(1, most);
     let block_tiles = samples.n_tiles().div_ceil(n_blocks);
     let blocks = threads.map(samples.n_tiles().div_ceil(block_tiles), |block, checkpoint| {
         let mut moments = zero.clone();
         let end = samples.n_tiles().min((block + 1) * block_tiles);
-        for start in (block * block_tiles..end).step_by(TILES_PER_RUN) {
-            checkpoint.pass()?;
-            fused_tiles(samples, start..end.min(start + TILES_PER_RUN), densities, &mut moments);
-        }
-        Ok(moments)
+        let fits = |workspace: &Workspace<T>| workspace.fits(densities);
+        threads.with_scratch(
+            fits,
+            || Workspace::new(densities),
+            |workspace| {
+                for start in (block * block_tiles..end).step_by(TILES_PER_RUN) {
+                    checkpoint.pass()?;
+                    let tiles = start..end.min(start + TILES_PER_RUN);
+                    fused_tiles(samples, tiles, densities, workspace, &mut moments);
+                }
+                Ok(moments)
+            },
+        )
     })?;
     Ok(Moments::sum(zero, &blocks))
 }
@@ -147,8 +158,8 @@ pub fn label<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads
     let densities = samples.densities_of(mixture)?;
     let mut labels = vec![0; samples.len()];
     let sums = for_each_tile(samples, &densities, threads, &mut labels, 1, |posterior, weights, labels| {
-        labels.iter_mut().zip(&posterior.best).for_each(|(label, best)| *label = best.to_f64() as u32);
-        weights.iter().zip(&posterior.log_density).map(|(w, l)| w.to_f64() * l.to_f64()).sum()
+        labels.iter_mut().zip(posterior.best.iter()).for_each(|(label, best)| *label = best.to_f64() as u32);
+        weights.iter().zip(posterior.log_density.iter()).map(|(w, l)| w.to_f64() * l.to_f64()).sum()
     })?;
     Ok((samples.in_callers_order(labels, 1), samples.mean_log_density(sums * std::f64::consts::LN_2)))
 }
@@ -180,7 +191,7 @@ pub fn log_densities<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: 
     let densities = samples.densities_of(mixture)?;
     let mut values = vec![0.0; samples.len()];
     for_each_tile(samples, &densities, threads, &mut values, 1, |posterior, _, values| {
-        for (value, log_density) in values.iter_mut().zip(&posterior.log_density) {
+        for (value, log_density) in values.iter_mut().zip(posterior.log_density.iter()) {
             *value = log_density.to_f64() * std::f64::consts::LN_2 - samples.log_jacobian();
         }
         0.0

@@ -3,6 +3,7 @@
 //! Bits do not depend on the number of threads, because blocks are cut by the length of the data alone and each
 //! block's result is merged in the order of the blocks.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub struct Threads<'a> {
     pool: OnceLock<Option<ThreadPool>>,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     polled: Mutex<Instant>,
+    /// What blocks have left for those after them.
+    scratch: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
 impl<'a> Threads<'a> {
@@ -37,6 +40,7 @@ impl<'a> Threads<'a> {
             pool: OnceLock::new(),
             interrupted,
             polled: Mutex::new(Instant::now()),
+            scratch: Mutex::default(),
         }
     }
 
@@ -55,6 +59,22 @@ impl<'a> Threads<'a> {
     #[must_use]
     pub fn single() -> Self {
         Self::new(1, &|| false)
+    }
+
+    /// `work` in a room that an earlier block has left and `fits`, or in a `new` one: to ask the system for megabytes block
+    /// by block would cost more than the work in them.
+    pub(crate) fn with_scratch<W: Send + 'static, R>(
+        &self,
+        fits: impl Fn(&W) -> bool,
+        new: impl FnOnce() -> W,
+        work: impl FnOnce(&mut W) -> R,
+    ) -> R {
+        let rooms = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = rooms().pop().and_then(|room| room.downcast::<W>().ok()).filter(|room| fits(room));
+        let mut room = left.unwrap_or_else(|| Box::new(new()));
+        let result = work(&mut room);
+        rooms().push(room);
+        result
     }
 
     /// `work(block)` for each block in `0..n_blocks`, results in that order.

@@ -1,7 +1,7 @@
 //! A checked view of (n, d) samples with weights, and the layout in which the kernels read them.
 
 use crate::error::{Error, Result};
-use crate::kernels::Real;
+use crate::kernels::{Aligned, Real};
 
 /// Samples in one tile: a multiple of every vector width, so that no loop has a tail.
 pub const TILE: usize = 128;
@@ -37,8 +37,8 @@ elements!(u8, u16, f32, f64);
 pub struct Samples<T> {
     len: usize,
     n_features: usize,
-    values: Vec<T>,
-    weights: Vec<T>,
+    values: Aligned<T>,
+    weights: Aligned<T>,
     total_weight: f64,
     /// Weighted mean of each feature, in the caller's unit.
     pub(crate) centre: Vec<f64>,
@@ -92,8 +92,8 @@ impl<T: Real> Samples<T> {
         let n_samples = rows.len() / n_features;
         let n_tiles = n_samples.div_ceil(TILE);
         let row_of = |sample: usize| order.get(sample).map_or(sample, |row| *row as usize);
-        let mut values = vec![T::default(); n_tiles * TILE * n_features];
-        let mut tile_weights = vec![T::default(); n_tiles * TILE];
+        let mut values = Aligned::new(n_tiles * TILE * n_features);
+        let mut tile_weights = Aligned::new(n_tiles * TILE);
         for (index, tile) in values.chunks_exact_mut(TILE * n_features).enumerate() {
             for lane in 0..TILE {
                 let sample = index * TILE + lane;

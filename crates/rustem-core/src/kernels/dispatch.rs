@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd};
 
+use super::aligned::{Aligned, Row};
+use super::diagonal::{Diag, Spherical};
 use super::lanes::{Lanes, Real, load, splat, store};
-use super::small::{Diag, Family, Full, Spherical};
+use super::small::{Full, Shape};
 use super::{Densities, Form, Moments, bounds, boxes, distances, small, softmax, wide};
 use crate::samples::{Samples, TILE};
 
@@ -63,6 +65,10 @@ fn level() -> Level {
     })
 }
 
+/// With more features, typical densities differ from the largest by more than can be added up without a scale of each
+/// sample's own.
+const MAX_DIRECT: usize = 32;
+
 /// The name of the CPU level that the kernels run at, for reports.
 #[must_use]
 pub fn simd_level() -> String {
@@ -70,21 +76,23 @@ pub fn simd_level() -> String {
     name.split('(').next().unwrap_or_default().to_lowercase()
 }
 
-/// Calls a function of this file for the form and the number of features at hand, or else what stands for it.
+/// Calls a function of this file for the shape at hand, or else what stands for it.
 macro_rules! by_shape {
     ($densities:expr, $function:ident($($argument:expr),*), $otherwise:expr) => {
         match ($densities.form, $densities.n_features) {
             // One feature has one factor, whatever the form.
-            (_, 1) => $function::<T, Spherical, 1>($($argument),*),
-            (Form::Full, 2) => $function::<T, Full, 2>($($argument),*),
-            (Form::Full, 3) => $function::<T, Full, 3>($($argument),*),
-            (Form::Full, 4) => $function::<T, Full, 4>($($argument),*),
-            (Form::Diag, 2) => $function::<T, Diag, 2>($($argument),*),
-            (Form::Diag, 3) => $function::<T, Diag, 3>($($argument),*),
-            (Form::Diag, 4) => $function::<T, Diag, 4>($($argument),*),
-            (Form::Spherical, 2) => $function::<T, Spherical, 2>($($argument),*),
-            (Form::Spherical, 3) => $function::<T, Spherical, 3>($($argument),*),
-            (Form::Spherical, 4) => $function::<T, Spherical, 4>($($argument),*),
+            (_, 1) => $function::<T, Spherical<1>>($($argument),*),
+            (Form::Spherical, 2) => $function::<T, Spherical<2>>($($argument),*),
+            (Form::Spherical, 3) => $function::<T, Spherical<3>>($($argument),*),
+            (Form::Spherical, 4) => $function::<T, Spherical<4>>($($argument),*),
+            (Form::Spherical, _) => $function::<T, Spherical<0>>($($argument),*),
+            (Form::Diag, 2) => $function::<T, Diag<2>>($($argument),*),
+            (Form::Diag, 3) => $function::<T, Diag<3>>($($argument),*),
+            (Form::Diag, 4) => $function::<T, Diag<4>>($($argument),*),
+            (Form::Diag, _) => $function::<T, Diag<0>>($($argument),*),
+            (Form::Full, 2) => $function::<T, Full<2>>($($argument),*),
+            (Form::Full, 3) => $function::<T, Full<3>>($($argument),*),
+            (Form::Full, 4) => $function::<T, Full<4>>($($argument),*),
             _ => $otherwise,
         }
     };
@@ -97,14 +105,14 @@ pub(crate) struct Posterior<T> {
     /// Those whose log₂ density stays below this do not count.
     least: Option<T>,
     /// Their densities relative to one number for each sample, a row of TILE each.
-    pub(crate) joint: Vec<T>,
+    pub(crate) joint: Aligned<T>,
     /// Times this, they are responsibilities.
-    pub(crate) inverse: [T; TILE],
+    pub(crate) inverse: Row<[T; TILE]>,
     /// log₂ p(x).
-    pub(crate) log_density: [T; TILE],
+    pub(crate) log_density: Row<[T; TILE]>,
     /// The component with the largest responsibility.
-    pub(crate) best: [T; TILE],
-    bounds: Vec<T>,
+    pub(crate) best: Row<[T; TILE]>,
+    bounds: Aligned<T>,
     scratch: wide::Scratch<T>,
 }
 
@@ -113,11 +121,11 @@ impl<T: Real> Posterior<T> {
         Self {
             components: (0..densities.n_components as u32).collect(),
             least: None,
-            joint: vec![T::default(); densities.n_components * TILE],
-            inverse: [T::default(); TILE],
-            log_density: [T::default(); TILE],
-            best: [T::default(); TILE],
-            bounds: vec![T::default(); densities.n_components + TILE],
+            joint: Aligned::new(densities.n_components * TILE),
+            inverse: Row([T::default(); TILE]),
+            log_density: Row([T::default(); TILE]),
+            best: Row([T::default(); TILE]),
+            bounds: Aligned::new(densities.n_components + TILE),
             scratch: wide::Scratch::new(densities.n_features),
         }
     }
@@ -135,14 +143,34 @@ pub(crate) fn posterior_tile<T: Real>(densities: &Densities<T>, values: &[T], po
     dispatch!(level, simd => softmax::argmax_tile(simd, &posterior.joint, &mut posterior.best));
 }
 
+/// Room for E- and M-step, megabytes where there are many components: kept from pass to pass, because memory fresh from
+/// the system costs more than the work on it.
+pub(crate) struct Workspace<T> {
+    shape: (usize, usize),
+    posterior: Posterior<T>,
+    sums: Aligned<T>,
+}
+
+impl<T: Real> Workspace<T> {
+    pub(crate) fn new(densities: &Densities<T>) -> Self {
+        let shape = (densities.n_components, densities.n_features);
+        Self { shape, posterior: Posterior::new(densities), sums: Aligned::new(0) }
+    }
+
+    pub(crate) fn fits(&self, densities: &Densities<T>) -> bool {
+        self.shape == (densities.n_components, densities.n_features)
+    }
+}
+
 /// E- and M-step in one pass over a run of tiles, added to `moments`.
 pub(crate) fn fused_tiles<T: Real>(
     samples: &Samples<T>,
     tiles: Range<usize>,
     densities: &Densities<T>,
+    workspace: &mut Workspace<T>,
     moments: &mut Moments,
 ) {
-    fused_at(level(), samples, tiles, densities, moments);
+    fused_at(level(), samples, tiles, densities, workspace, moments);
 }
 
 /// See [`distances::nearest_tile`].
@@ -185,18 +213,29 @@ pub(crate) fn cluster_tile<T: Real>(
 }
 
 fn expect_tile<T: Real>(level: Level, densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {
-    if by_shape!(densities, expect_small(level, densities, values, posterior), false) {
+    let direct = densities.n_features <= MAX_DIRECT;
+    if direct && by_shape!(densities, expect_small(level, densities, values, posterior), false) {
         return;
     }
     posterior.all_components(densities);
-    let Posterior { joint, inverse, log_density, scratch, .. } = posterior;
-    dispatch!(level, simd => {
-        wide::joint_tile(simd, densities, values, joint, scratch);
-        softmax::softmax_tile(simd, densities.offset, joint, inverse, log_density);
+    by_shape!(densities, log_joint_small(level, densities, values, posterior), {
+        let Posterior { joint, scratch, .. } = posterior;
+        dispatch!(level, simd => wide::joint_tile(simd, densities, values, joint, scratch));
     });
+    let Posterior { joint, inverse, log_density, .. } = posterior;
+    dispatch!(level, simd => softmax::softmax_tile(simd, densities.offset, joint, inverse, log_density));
 }
 
-fn expect_small<T: Real, F: Family, const D: usize>(
+fn log_joint_small<T: Real, F: Shape>(
+    level: Level,
+    densities: &Densities<T>,
+    values: &[T],
+    posterior: &mut Posterior<T>,
+) {
+    dispatch!(level, simd => small::log_joint_tile::<_, T, F>(simd, densities, values, &mut posterior.joint));
+}
+
+fn expect_small<T: Real, F: Shape>(
     level: Level,
     densities: &Densities<T>,
     values: &[T],
@@ -204,11 +243,11 @@ fn expect_small<T: Real, F: Family, const D: usize>(
 ) -> bool {
     let Posterior { components, least, joint, inverse, log_density, .. } = posterior;
     dispatch!(level, simd => {
-        small::expect_tile::<_, T, F, D>(simd, densities, values, (components, *least), joint, inverse, log_density)
+        small::expect_tile::<_, T, F>(simd, densities, values, (components, *least), joint, inverse, log_density)
     })
 }
 
-fn moments_small<T: Real, F: Family, const D: usize>(
+fn moments_small<T: Real, F: Shape>(
     level: Level,
     densities: &Densities<T>,
     values: &[T],
@@ -217,7 +256,7 @@ fn moments_small<T: Real, F: Family, const D: usize>(
 ) {
     let Posterior { components, joint, inverse, .. } = posterior;
     dispatch!(level, simd => {
-        small::moments_tile::<_, T, F, D>(simd, densities, values, components, joint, inverse, sums);
+        small::moments_tile::<_, T, F>(simd, densities, values, components, joint, inverse, sums);
     });
 }
 
@@ -238,44 +277,48 @@ fn fused_at<T: Real>(
     samples: &Samples<T>,
     tiles: Range<usize>,
     densities: &Densities<T>,
+    workspace: &mut Workspace<T>,
     moments: &mut Moments,
 ) {
-    let d = densities.n_features;
     let len = dispatch!(level, simd => lanes_of::<_, T>(simd));
-    let small = d <= small::MAX_FEATURES;
-    let statistics = 1 + d + densities.form.second_len(d);
-    let each = if small { statistics * len } else { wide::sums_each(densities.form, d, len) };
-    let mut sums = vec![T::default(); densities.n_components * each];
-    let mut posterior = Posterior::new(densities);
+    let Workspace { posterior, sums, .. } = workspace;
+    let each =
+        if is_wide(densities) { wide::sums_each(densities.n_features, len) } else { statistics(densities) * len };
+    sums.reset(densities.n_components * each);
     for tile in tiles {
         let (values, weights) = samples.tile(tile);
         if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(tile)) {
-            let Posterior { components, least, bounds: upper, .. } = &mut posterior;
+            let Posterior { components, least, bounds: upper, .. } = &mut *posterior;
             *least =
                 Some(dispatch!(level, simd => bounds::active(simd, densities, bounds, corners, upper, components)));
         }
-        expect_tile(level, densities, values, &mut posterior);
-        let Posterior { inverse, log_density, .. } = &mut posterior;
+        expect_tile(level, densities, values, posterior);
+        let Posterior { inverse, log_density, .. } = &mut *posterior;
         let sum = dispatch!(level, simd => weigh(simd, weights, inverse, log_density));
         moments.log_likelihood += sum * std::f64::consts::LN_2;
-        by_shape!(densities, moments_small(level, densities, values, &posterior, &mut sums), {
-            let Posterior { joint, inverse, scratch, .. } = &mut posterior;
+        by_shape!(densities, moments_small(level, densities, values, posterior, sums), {
+            let Posterior { joint, inverse, scratch, .. } = &mut *posterior;
             let mass = &mut moments.mass;
             dispatch!(level, simd => {
-                wide::moments_tile(simd, densities, values, (joint, inverse), scratch, &mut sums, mass);
+                wide::moments_tile(simd, densities, values, (joint, inverse), scratch, sums, mass);
             });
         });
     }
-    if !small {
-        return wide::flush(densities.form, d, len, &sums, moments);
+    if is_wide(densities) {
+        wide::flush(densities.n_features, len, sums, moments);
+    } else {
+        dispatch!(level, simd => small::flush(simd, sums, moments));
     }
-    for (component, sums) in sums.chunks_exact(each).enumerate() {
-        let (mass, first, second) = moments.of(component);
-        let targets = std::iter::once(mass).chain(first).chain(second);
-        for (target, sums) in targets.zip(sums.chunks_exact(len)) {
-            *target += sums.iter().map(|value| value.to_f64()).sum::<f64>();
-        }
-    }
+}
+
+/// Whether [`wide`] has these densities.
+fn is_wide<T: Real>(densities: &Densities<T>) -> bool {
+    densities.form == Form::Full && densities.n_features > small::MAX_FEATURES
+}
+
+/// Sums of each component.
+fn statistics<T: Real>(densities: &Densities<T>) -> usize {
+    1 + densities.n_features + densities.form.second_len(densities.n_features)
 }
 
 #[inline(always)]
@@ -363,7 +406,14 @@ mod tests {
             let expected = textbook(&samples, &densities);
             for level in levels() {
                 let mut found = Moments::zero(densities.form, 7, d);
-                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut found);
+                fused_at(
+                    level,
+                    &samples,
+                    0..samples.n_tiles(),
+                    &densities,
+                    &mut Workspace::new(&densities),
+                    &mut found,
+                );
                 let pairs =
                     [(&expected.mass, &found.mass), (&expected.first, &found.first), (&expected.second, &found.second)];
                 for (expected, found) in pairs {
@@ -401,9 +451,17 @@ mod tests {
             let mut densities = narrow.densities::<f32>().expect("valid mixture");
             for level in levels() {
                 let [mut sparse, mut dense] = [(); 2].map(|()| Moments::zero(densities.form, 40, 3));
-                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut sparse);
+                let mut workspace = Workspace::new(&densities);
+                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut workspace, &mut sparse);
                 let bounds = densities.bounds.take();
-                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut dense);
+                fused_at(
+                    level,
+                    &samples,
+                    0..samples.n_tiles(),
+                    &densities,
+                    &mut Workspace::new(&densities),
+                    &mut dense,
+                );
                 densities.bounds = bounds;
                 let mut components = Vec::new();
                 if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(7)) {
@@ -432,7 +490,7 @@ mod tests {
         let densities = dead.densities::<f32>().expect("valid mixture");
         for level in levels() {
             let mut moments = Moments::zero(densities.form, 3, 1);
-            fused_at(level, &samples, 0..1, &densities, &mut moments);
+            fused_at(level, &samples, 0..1, &densities, &mut Workspace::new(&densities), &mut moments);
             let numbers = moments.mass.iter().chain(&moments.first).chain(&moments.second);
             assert!(numbers.chain([&moments.log_likelihood]).all(|value| value.is_finite()), "{moments:?}");
         }

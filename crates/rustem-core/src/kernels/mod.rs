@@ -6,8 +6,10 @@
 
 #![expect(clippy::inline_always, reason = "a kernel must be inlined into the function that enables its CPU features")]
 
+mod aligned;
 mod bounds;
 mod boxes;
+mod diagonal;
 mod dispatch;
 mod distances;
 mod lanes;
@@ -15,9 +17,11 @@ mod small;
 mod softmax;
 mod wide;
 
+pub(crate) use aligned::Aligned;
 pub use dispatch::simd_level;
 pub(crate) use dispatch::{
-    Posterior, box_margins, cluster_tile, fused_tiles, lower_tile, nearest_tile, posterior_tile, potentials_tile,
+    Posterior, Workspace, box_margins, cluster_tile, fused_tiles, lower_tile, nearest_tile, posterior_tile,
+    potentials_tile,
 };
 pub use lanes::Real;
 

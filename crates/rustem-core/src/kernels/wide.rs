@@ -1,4 +1,5 @@
-//! Joint densities and moments for any number of features, as products of blocks that fill the registers.
+//! Joint densities and moments of full covariances of five features and more, as products of blocks that fill the
+//! registers.
 //!
 //! The E-step's triangular product takes [`ROWS`] rows of the factor times two vectors of samples at a time. The M-step's
 //! sums of products do the same with vectors of features where there are many (no sum over lanes is then needed), and
@@ -9,8 +10,9 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
+use super::aligned::Aligned;
 use super::lanes::{Lanes, Real, load, splat, store};
-use super::{Densities, Form, Moments};
+use super::{Densities, Moments};
 use crate::samples::TILE;
 
 /// Rows of a product that share each load of a vector: with two vectors, 12 sums fit the 16 registers of AVX2.
@@ -23,20 +25,20 @@ const PADDING: usize = 16;
 /// Room for one tile and component.
 pub(super) struct Scratch<T> {
     /// x − mean, feature by feature (rows, TILE); later times the responsibility.
-    difference: Vec<T>,
+    difference: Aligned<T>,
     /// The values sample by sample (TILE, padded).
-    transposed: Vec<T>,
+    transposed: Aligned<T>,
     /// x − mean, sample by sample (TILE, padded).
-    centred: Vec<T>,
+    centred: Aligned<T>,
 }
 
 impl<T: Real> Scratch<T> {
     pub(super) fn new(d: usize) -> Self {
         let (rows, padded) = (d.next_multiple_of(ROWS), d.next_multiple_of(PADDING));
         Self {
-            difference: vec![T::default(); rows * TILE],
-            transposed: vec![T::default(); TILE * padded],
-            centred: vec![T::default(); TILE * padded],
+            difference: Aligned::new(rows * TILE),
+            transposed: Aligned::new(TILE * padded),
+            centred: Aligned::new(TILE * padded),
         }
     }
 }
@@ -66,25 +68,11 @@ pub(super) fn joint_tile<S: Simd, T: Real>(
     let (d, pair) = (densities.n_features, 2 * Lanes::<S, T>::LEN);
     for (component, row) in joint.chunks_exact_mut(TILE).enumerate() {
         let parameters = densities.of(component);
-        let (mean, factor) = parameters.split_at(d);
         let constant = splat(simd, parameters[parameters.len() - 1]);
-        difference_tile(simd, values, mean, None, &mut scratch.difference);
+        difference_tile(simd, values, &parameters[..d], None, &mut scratch.difference);
         for lane in (0..TILE).step_by(pair) {
             let mut sum = [splat(simd, T::default()); 2];
-            match densities.form {
-                Form::Full => {
-                    whitened_square(simd, densities.panels_of(component), &scratch.difference, lane, &mut sum);
-                }
-                Form::Diag | Form::Spherical => {
-                    let factors = factor[..factor.len() - 1].iter().cycle();
-                    for (difference, factor) in scratch.difference.chunks_exact(TILE).take(d).zip(factors) {
-                        for v in 0..2 {
-                            let y = load(simd, difference, lane + v * pair / 2) * splat(simd, *factor);
-                            sum[v] = y.mul_add(y, sum[v]);
-                        }
-                    }
-                }
-            }
+            whitened_square(simd, densities.panels_of(component), &scratch.difference, lane, &mut sum);
             for v in 0..2 {
                 store::<S, T>(constant - sum[v], row, lane + v * pair / 2);
             }
@@ -118,19 +106,15 @@ fn whitened_square<S: Simd, T: Real>(simd: S, panels: &[T], difference: &[T], la
 }
 
 /// Numbers that [`moments_tile`] adds to for each component, on a CPU with `len` lanes.
-pub(super) fn sums_each(form: Form, d: usize, len: usize) -> usize {
+pub(super) fn sums_each(d: usize, len: usize) -> usize {
     let padded = d.next_multiple_of(PADDING);
-    match form {
-        _ if d <= NARROW => (d + form.second_len(d)) * len,
-        Form::Full => padded + d.next_multiple_of(ROWS) * padded,
-        Form::Diag | Form::Spherical => 2 * padded,
-    }
+    if d <= NARROW { (d + d * (d + 1) / 2) * len } else { padded + d.next_multiple_of(ROWS) * padded }
 }
 
 /// Adds what [`moments_tile`] has gathered to `moments`.
-pub(super) fn flush<T: Real>(form: Form, d: usize, len: usize, sums: &[T], moments: &mut Moments) {
+pub(super) fn flush<T: Real>(d: usize, len: usize, sums: &[T], moments: &mut Moments) {
     let padded = d.next_multiple_of(PADDING);
-    for (component, sums) in sums.chunks_exact(sums_each(form, d, len)).enumerate() {
+    for (component, sums) in sums.chunks_exact(sums_each(d, len)).enumerate() {
         let (_, first, second) = moments.of(component);
         if d <= NARROW {
             for (to, from) in first.iter_mut().chain(second).zip(sums.chunks_exact(len)) {
@@ -140,14 +124,8 @@ pub(super) fn flush<T: Real>(form: Form, d: usize, len: usize, sums: &[T], momen
         }
         let (first_sums, second_sums) = sums.split_at(padded);
         first.iter_mut().zip(first_sums).for_each(|(to, from)| *to += from.to_f64());
-        match form {
-            Form::Full => {
-                let triangle = second_sums.chunks_exact(padded).enumerate().flat_map(|(a, row)| &row[..(a + 1).min(d)]);
-                second.iter_mut().zip(triangle).for_each(|(to, from)| *to += from.to_f64());
-            }
-            Form::Diag => second.iter_mut().zip(second_sums).for_each(|(to, from)| *to += from.to_f64()),
-            Form::Spherical => second[0] += second_sums[..d].iter().map(|value| value.to_f64()).sum::<f64>(),
-        }
+        let triangle = second_sums.chunks_exact(padded).enumerate().flat_map(|(a, row)| &row[..(a + 1).min(d)]);
+        second.iter_mut().zip(triangle).for_each(|(to, from)| *to += from.to_f64());
     }
 }
 
@@ -164,7 +142,7 @@ pub(super) fn moments_tile<S: Simd, T: Real>(
     sums: &mut [T],
     mass: &mut [f64],
 ) {
-    let (d, len, form) = (densities.n_features, Lanes::<S, T>::LEN, densities.form);
+    let (d, len) = (densities.n_features, Lanes::<S, T>::LEN);
     let padded = d.next_multiple_of(PADDING);
     if d > NARROW {
         for (feature, values) in values.chunks_exact(TILE).enumerate() {
@@ -172,7 +150,7 @@ pub(super) fn moments_tile<S: Simd, T: Real>(
         }
     }
     let mut responsibility = [T::default(); TILE];
-    let rows = joint.chunks_exact(TILE).zip(sums.chunks_exact_mut(sums_each(form, d, len))).zip(mass);
+    let rows = joint.chunks_exact(TILE).zip(sums.chunks_exact_mut(sums_each(d, len))).zip(mass);
     for (component, ((row, sums), mass)) in rows.enumerate() {
         let mut total = splat(simd, T::default());
         for lane in (0..TILE).step_by(len) {
@@ -184,17 +162,13 @@ pub(super) fn moments_tile<S: Simd, T: Real>(
         let mean = &densities.of(component)[..d];
         if d <= NARROW {
             difference_tile(simd, values, mean, None, &mut scratch.difference);
-            products_of_samples(simd, form, &responsibility, &scratch.difference[..d * TILE], sums);
+            products_of_samples(simd, &responsibility, &scratch.difference[..d * TILE], sums);
             continue;
         }
         let (first, second) = sums.split_at_mut(padded);
-        if form == Form::Full {
-            centre(simd, mean, &responsibility, scratch, first, &mut []);
-            difference_tile(simd, values, mean, Some(&responsibility), &mut scratch.difference);
-            products_of_features(simd, &scratch.difference, &scratch.centred, padded, second);
-        } else {
-            centre(simd, mean, &responsibility, scratch, first, second);
-        }
+        centre(simd, mean, &responsibility, scratch, first);
+        difference_tile(simd, values, mean, Some(&responsibility), &mut scratch.difference);
+        products_of_features(simd, &scratch.difference, &scratch.centred, padded, second);
     }
 }
 
@@ -216,7 +190,7 @@ fn difference_tile<S: Simd, T: Real>(
     }
 }
 
-/// Writes x − mean sample by sample; adds Σ r (x − mean) to `first`, and its squares to `squares` unless that is empty.
+/// Writes x − mean sample by sample; adds Σ r (x − mean) to `first`.
 #[inline(always)]
 fn centre<S: Simd, T: Real>(
     simd: S,
@@ -224,7 +198,6 @@ fn centre<S: Simd, T: Real>(
     responsibility: &[T; TILE],
     scratch: &mut Scratch<T>,
     first: &mut [T],
-    squares: &mut [T],
 ) {
     let (padded, len) = (first.len(), Lanes::<S, T>::LEN);
     let mut mean_here = [T::default(); PADDING];
@@ -234,30 +207,18 @@ fn centre<S: Simd, T: Real>(
         here.iter_mut().zip(mean.iter().skip(at)).for_each(|(to, from)| *to = *from);
         let mean = load(simd, here, 0);
         let mut sum = splat(simd, T::default());
-        let mut square = splat(simd, T::default());
         for (sample, responsibility) in responsibility.iter().enumerate() {
             let centred = load(simd, &scratch.transposed, sample * padded + at) - mean;
-            let weighted = centred * splat(simd, *responsibility);
-            sum += weighted;
-            square = weighted.mul_add(centred, square);
+            sum = centred.mul_add(splat(simd, *responsibility), sum);
             store::<S, T>(centred, &mut scratch.centred, sample * padded + at);
         }
         store::<S, T>(load(simd, first, at) + sum, first, at);
-        if !squares.is_empty() {
-            store::<S, T>(load(simd, squares, at) + square, squares, at);
-        }
     }
 }
 
 /// Adds Σ r (x − mean) and the second moments to `sums`, a vector for each.
 #[inline(always)]
-fn products_of_samples<S: Simd, T: Real>(
-    simd: S,
-    form: Form,
-    responsibility: &[T; TILE],
-    difference: &[T],
-    sums: &mut [T],
-) {
+fn products_of_samples<S: Simd, T: Real>(simd: S, responsibility: &[T; TILE], difference: &[T], sums: &mut [T]) {
     let len = Lanes::<S, T>::LEN;
     let mut weighted = [T::default(); TILE];
     let columns = difference.as_chunks::<TILE>().0;
@@ -271,11 +232,7 @@ fn products_of_samples<S: Simd, T: Real>(
             store::<S, T>(value, &mut weighted, lane);
         }
         store::<S, T>(sum, first, 0);
-        let others = match form {
-            Form::Full => &columns[..=a],
-            Form::Diag | Form::Spherical => &columns[a..=a],
-        };
-        for group in others.chunks(ROWS) {
+        for group in columns[..=a].chunks(ROWS) {
             let mut products = [splat(simd, T::default()); ROWS];
             for lane in (0..TILE).step_by(len) {
                 let weighted = load(simd, &weighted, lane);
@@ -285,7 +242,7 @@ fn products_of_samples<S: Simd, T: Real>(
             }
             for product in &products[..group.len()] {
                 store::<S, T>(load(simd, second, at) + *product, second, at);
-                at += if form == Form::Spherical { 0 } else { len };
+                at += len;
             }
         }
     }
