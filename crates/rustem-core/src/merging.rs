@@ -70,7 +70,7 @@ pub struct MergeTree {
 }
 
 /// The cost at which the default cut stops merging.
-const DEFAULT_COST: f64 = 2.9;
+const DEFAULT_COST: f64 = 3.15;
 
 impl MergeTree {
     /// Level of each merge, never falling, from 0 to 1 for what does not touch; the default cut is at ½.
