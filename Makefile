@@ -51,6 +51,11 @@ bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
 	$(BIN)/python benchmarks/likelihood.py optima --docs docs/performance.md
 	$(BIN)/python benchmarks/selection.py --docs docs/selection.md
 	$(BIN)/python benchmarks/regions.py --docs docs/regions.md --gallery docs/regions.jpg
+	$(BIN)/python benchmarks/palettes.py --docs docs/palettes.md
+	$(BIN)/python benchmarks/palette_speed.py --docs docs/palettes.md
+	$(BIN)/python benchmarks/png_size.py --docs docs/palettes.md
+	$(BIN)/python benchmarks/dithering.py --docs docs/palettes.md
+	$(BIN)/python benchmarks/palette_gallery.py docs/palettes.jpg
 
 clean:
 	cargo clean

@@ -1,9 +1,14 @@
-"""Colour reduction against the peers, without dithering: PSNR, SSIM, colour difference, colours used, seconds.
+"""Colour reduction beside the peers: PSNR, SSIM, colour difference, colours really used, CPU seconds.
 
-    RUSTEM_DATA=… python benchmarks/palettes.py --results palettes.jsonl --docs docs/palettes.md
+    RUSTEM_DATA=folder python benchmarks/palettes.py --docs docs/palettes.md
 
-Each row is written to the results as soon as it is measured, and a run goes on where the last one ended. All peers run
-on one thread, from a picture in memory to the k-colour picture in memory (programs: from PNG to PNG).
+RUSTEM_DATA names a folder with kodak/*.png and cq100/*.png. Of CQ100, every fourth picture is taken; rustem in sRGB
+is measured on all. All work on one thread. The best of ten runs of scikit-learn takes hours: it is measured once for
+each picture and k, and kept in palettes_best_of_ten.jsonl; what is not there is left out, unless --best-of-ten asks for
+it. Peers that are not installed are left out (apt install pngquant imagemagick).
+
+Each row is written to --rows as soon as it is measured, and a run goes on where the last one ended; remove that file to
+measure anew. The means go into a JSON report and, if asked, into the page.
 """
 
 from __future__ import annotations
@@ -15,66 +20,120 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from palette_peers import PEERS, Unavailable
+import report
+from palette_peers import BEST_OF_TEN, OURS, PEERS, Unavailable
+from palette_tables import tables
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
+from rustem.colorspaces import from_space, to_space
+
 COLOURS = (8, 16, 32, 64, 256)
-FOLDERS = ("kodak", "cq100")
+FOLDERS = {"kodak": 1, "cq100": 4}
+HERE = Path(__file__).parent
+KEY = ("folder", "picture", "who", "k")
+MARKERS = "<!-- palettes: begin -->", "<!-- palettes: end -->"
+# What the eye resolves at some distance: a Gaussian of this many pixels.
+AFAR = 2.0
 
 
 def measure(original: np.ndarray, result: np.ndarray) -> dict[str, float]:
     """How far the k-colour picture is from the original, and the colours that it really has."""
     error = ((original.astype(np.float64) - result) ** 2).mean()
-    pairs = np.hstack([original.reshape(-1, 3), result.reshape(-1, 3)])[::7]
-    difference = deltaE_ciede2000(rgb2lab(pairs[:, :3] / 255.0), rgb2lab(pairs[:, 3:] / 255.0))
     codes = result.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     return {
         "psnr": float(10 * np.log10(255**2 / error)),
         "ssim": float(structural_similarity(original, result, channel_axis=2)),
-        "ciede2000": float(difference.mean()),
+        "ciede2000": difference(original / 255.0, result / 255.0),
+        "afar": difference(seen_from_afar(original), seen_from_afar(result)),
         "used": len(np.unique(codes)),
     }
 
 
+def difference(original: np.ndarray, result: np.ndarray) -> float:
+    """Mean CIEDE2000 over every seventh pixel."""
+    first, second = original.reshape(-1, 3)[::7], result.reshape(-1, 3)[::7]
+    return float(deltaE_ciede2000(rgb2lab(first), rgb2lab(second)).mean())
+
+
+def seen_from_afar(picture: np.ndarray) -> np.ndarray:
+    """Blurred in linear light."""
+    linear = to_space(picture.reshape(-1, 3) / np.float32(255), "linear").reshape(picture.shape)
+    blurred = gaussian_filter(linear, (AFAR, AFAR, 0), truncate=3)
+    return np.clip(from_space(blurred.reshape(-1, 3), "linear"), 0, 1).reshape(picture.shape)
+
+
 def rows(paths: list[Path], who: list[str], ks: list[int], done: set[tuple]) -> Iterator[dict]:
+    missing = set()
     for path in paths:
         original = np.asarray(Image.open(path).convert("RGB"))
         for name in who:
             for k in ks:
                 key = (path.parent.name, path.stem, name, k)
-                if key in done:
+                if key in done or name in missing:
                     continue
                 try:
                     result, seconds = PEERS[name](original, k)
                 except Unavailable as reason:
                     print(f"{name} is left out: {reason}")
-                    break
-                place = dict(zip(("folder", "picture", "who", "k"), key, strict=True))
-                yield {**place, **measure(original, result), "seconds": seconds}
+                    missing.add(name)
+                    continue
+                yield {**dict(zip(KEY, key, strict=True)), **measure(original, result), "seconds": seconds}
+
+
+def measured(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def append(file: Path, row: dict) -> None:
+    with file.open("a") as lines:
+        lines.write(json.dumps({name: round(x, 5) if isinstance(x, float) else x for name, x in row.items()}) + "\n")
+
+
+def write_page(page: Path, text: str, markers: tuple[str, str]) -> None:
+    """Replace what stands between the markers."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(markers[0])
+    _, found, tail = rest.partition(markers[1])
+    if not found:
+        raise SystemExit(f"{page}: {markers[0]} and {markers[1]} must stand in it")
+    page.write_text(f"{head}{markers[0]}\n{text}\n{markers[1]}{tail}", encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=Path("palettes.jsonl"))
-    parser.add_argument("--folders", nargs="+", default=FOLDERS)
-    parser.add_argument("--pictures", type=int, help="only the first few of each folder")
+    parser.add_argument("--rows", type=Path, default=Path("palettes.jsonl"))
+    parser.add_argument("--report", type=Path, default=HERE / "palettes.json")
+    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--best-of-ten", action="store_true", help="measure what is missing of it, for hours")
     parser.add_argument("--colours", type=int, nargs="+", default=COLOURS)
-    parser.add_argument("--who", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--who", nargs="+", choices=PEERS, default=[name for name in PEERS if name != BEST_OF_TEN])
     options = parser.parse_args()
     data = os.environ.get("RUSTEM_DATA")
     if data is None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures: the comparison is left out")
-    paths = [
-        path for folder in options.folders for path in sorted(Path(data, folder).glob("*.png"))[: options.pictures]
-    ]
-    known = options.results.read_text().splitlines() if options.results.exists() else []
-    done = {tuple(json.loads(line)[name] for name in ("folder", "picture", "who", "k")) for line in known}
-    with options.results.open("a") as file:
-        for row in rows(paths, options.who, options.colours, done):
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    everything = {folder: sorted(Path(data, folder).glob("*.png")) for folder in FOLDERS}
+    paths = [path for folder, step in FOLDERS.items() for path in everything[folder][::step]]
+    kept = HERE / "palettes_best_of_ten.jsonl"
+    if options.best_of_ten:
+        done = {tuple(row[name] for name in KEY) for row in measured(kept)}
+        for row in rows(paths, [BEST_OF_TEN], options.colours, done):
+            append(kept, row)
+    done = {tuple(row[name] for name in KEY) for row in measured(options.rows)}
+    for row in rows(paths, options.who, options.colours, done):
+        append(options.rows, row)
+    done |= {tuple(row[name] for name in KEY) for row in measured(options.rows)}
+    for row in rows([path for folder in everything.values() for path in folder], [OURS], options.colours, done):
+        append(options.rows, row)
+    shown = {(path.parent.name, path.stem) for path in paths}
+    means, text = tables(measured(options.rows) + measured(kept), shown)
+    options.report.write_text(
+        json.dumps({"machine": report.machine(), "means": means}, indent=1) + "\n", encoding="utf-8"
+    )
+    print(text)
+    if options.docs:
+        write_page(options.docs, text, MARKERS)
 
 
 if __name__ == "__main__":

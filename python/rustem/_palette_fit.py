@@ -107,8 +107,10 @@ class Fit:
         self, centres: NDArray[np.float64], fixed: NDArray[Any], n: int, protect: Protect
     ) -> tuple[NDArray[np.float64], int]:
         """The centres with some for rare vivid colours, if those do not cost too much; how many, the first, stay."""
-        values, space, before = self.colours.values[self.visible], self.space, self.error
-        features, counts = self.features[self.visible], self.counts[self.visible]
+        values, features, counts = self.colours.values, self.features, self.counts
+        if not self.visible.all():
+            values, features, counts = values[self.visible], features[self.visible], counts[self.visible]
+        space, before = self.space, self.error
         perceived = replace(space, name="oklab", has_alpha=False)
         own = features if space == perceived else perceived.features(values)
 

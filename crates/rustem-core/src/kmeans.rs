@@ -22,7 +22,7 @@ use cloud::{Cloud, Sums};
 
 /// Samples that the search is done on, if there are more: so many, or so many for each centre.
 const SEARCH_SAMPLES: usize = 8192;
-const SEARCH_SAMPLES_EACH: usize = 32;
+const SEARCH_SAMPLES_EACH: usize = 64;
 /// So many times as many samples have the smaller cells.
 const FINER: usize = 4;
 /// Lloyd steps of the search end when the error falls by less than this part.
@@ -299,6 +299,20 @@ mod tests {
         for count in [2, 8] {
             assert_eq!(run(&rows, &weights, &config(25), &Threads::new(count, &|| false)), one);
         }
+    }
+
+    #[test]
+    fn a_fit_that_ends_on_cells_is_nearly_as_good() {
+        let (rows, weights) = colours(100_000);
+        let levels = Levels::new(&rows, 3, Some(&weights), 20).expect("valid input");
+        assert_eq!(levels.clouds.len(), 3);
+        let fit = |config: &Config| {
+            levels.fit(config, &Threads::single(), &mut |_, _| ControlFlow::Continue(())).expect("valid input")
+        };
+        let coarse = fit(&Config { coarse: true, ..config(20) });
+        let fine = fit(&Config { start: coarse.centres.clone(), ..config(20) });
+        assert!((fine.error / coarse.error - 1.0).abs() < 0.01, "{} against {}", fine.error, coarse.error);
+        assert_eq!(fine, fit(&config(20)));
     }
 
     #[test]

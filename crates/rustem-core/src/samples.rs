@@ -21,6 +21,7 @@ pub trait Element: Copy + Send + Sync {
 macro_rules! elements {
     ($($number:ty),*) => {$(
         impl Element for $number {
+            #[inline]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

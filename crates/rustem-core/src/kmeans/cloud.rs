@@ -12,6 +12,8 @@ use crate::samples::{self, Element, Samples, TILE};
 const LANES: usize = 16;
 /// Where padding lies: farther than any sample, near enough that squares stay finite.
 const FAR: f32 = 1e15;
+/// Tiles that lie together, whose candidates are looked for together first.
+const GROUP: usize = 8;
 /// More candidates than this in one tile are summed sample by sample.
 const MAX_MASKED: usize = 24;
 
@@ -158,19 +160,22 @@ impl Cloud {
         visit: impl Fn(&mut R, usize, &Nearby) + Sync,
     ) -> Result<Vec<R>> {
         let d = self.samples.n_features();
-        let columns = columns(centres, d);
+        let all = Candidates::all(centres, d);
         // Few blocks, since each has a state.
-        let block_tiles = self.samples.n_tiles().div_ceil(32).max(8);
+        let block_tiles = self.samples.n_tiles().div_ceil(32).next_multiple_of(GROUP);
         threads.map(self.samples.n_tiles().div_ceil(block_tiles), |block, checkpoint| {
             let mut state = zero.clone();
-            let mut finder = Finder::new(&columns, centres, d);
+            let mut finder = Finder::new(&all, d);
             for tile in (block * block_tiles..self.samples.n_tiles()).take(block_tiles) {
                 checkpoint.pass()?;
+                if tile % GROUP == 0 {
+                    finder.approach(&self.low[tile * d..], &self.high[tile * d..]);
+                }
                 let (values, weights) = self.samples.tile(tile);
                 let corners = tile * d..(tile + 1) * d;
                 finder.find(&self.low[corners.clone()], &self.high[corners], values);
-                let Finder { candidates, nearest, distance, .. } = &finder;
-                visit(&mut state, tile, &Nearby { values, weights, candidates, nearest, distance });
+                let Finder { own, nearest, distance, .. } = &finder;
+                visit(&mut state, tile, &Nearby { values, weights, candidates: &own.numbers, nearest, distance });
             }
             Ok(state)
         })
@@ -227,48 +232,84 @@ impl Cloud {
     }
 }
 
+/// Some of the centres.
+#[derive(Default)]
+struct Candidates {
+    /// Their numbers among all, ascending.
+    numbers: Vec<u32>,
+    /// Their values, one after another.
+    points: Vec<f32>,
+    /// The same feature by feature, padded.
+    columns: Vec<f32>,
+}
+
+impl Candidates {
+    fn all(centres: &[f32], d: usize) -> Self {
+        let mut all = Self { numbers: (0..(centres.len() / d) as u32).collect(), ..Self::default() };
+        all.points.extend(centres);
+        all.lay_out(d);
+        all
+    }
+
+    /// Those of them that can be nearest somewhere in a box.
+    fn within(&self, low: &[f32], high: &[f32], margins: &mut Vec<f32>, found: &mut Self) {
+        margins.resize(self.columns.len() / low.len(), 0.0);
+        box_margins(low, high, &self.columns, margins);
+        found.numbers.clear();
+        found.points.clear();
+        for ((number, point), margin) in self.numbers.iter().zip(self.points.chunks_exact(low.len())).zip(margins) {
+            if *margin <= 0.0 {
+                found.numbers.push(*number);
+                found.points.extend(point);
+            }
+        }
+    }
+
+    fn lay_out(&mut self, d: usize) {
+        let stride = self.numbers.len().next_multiple_of(LANES);
+        self.columns.clear();
+        self.columns.resize(d * stride, FAR);
+        for (j, point) in self.points.chunks_exact(d).enumerate() {
+            point.iter().enumerate().for_each(|(a, value)| self.columns[a * stride + j] = *value);
+        }
+    }
+}
+
 /// Looks for the nearest centres of tile after tile.
 struct Finder<'a> {
-    columns: &'a [f32],
-    centres: &'a [f32],
+    all: &'a Candidates,
+    /// Of the group of tiles, and of the tile.
+    near: Candidates,
+    own: Candidates,
     d: usize,
     margins: Vec<f32>,
-    gathered: Vec<f32>,
-    candidates: Vec<u32>,
     nearest: [f32; TILE],
     distance: [f32; TILE],
 }
 
 impl<'a> Finder<'a> {
-    fn new(columns: &'a [f32], centres: &'a [f32], d: usize) -> Self {
-        let margins = vec![0.0; columns.len() / d];
-        let (gathered, candidates) = (Vec::new(), Vec::new());
-        Self { columns, centres, d, margins, gathered, candidates, nearest: [0.0; TILE], distance: [0.0; TILE] }
+    fn new(all: &'a Candidates, d: usize) -> Self {
+        let (near, own) = (Candidates::default(), Candidates::default());
+        Self { all, near, own, d, margins: Vec::new(), nearest: [0.0; TILE], distance: [0.0; TILE] }
+    }
+
+    /// Takes up the next tiles, whose corners come first in `low` and `high`.
+    fn approach(&mut self, low: &[f32], high: &[f32]) {
+        let fold = |corners: &[f32], widen: fn(f32, f32) -> f32| {
+            let mut widest = corners[..self.d].to_vec();
+            for corner in corners.chunks_exact(self.d).take(GROUP) {
+                widest.iter_mut().zip(corner).for_each(|(value, other)| *value = widen(*value, *other));
+            }
+            widest
+        };
+        self.all.within(&fold(low, f32::min), &fold(high, f32::max), &mut self.margins, &mut self.near);
+        self.near.lay_out(self.d);
     }
 
     fn find(&mut self, low: &[f32], high: &[f32], values: &[f32]) {
-        let Self { columns, centres, d, margins, gathered, candidates, nearest, distance } = self;
-        box_margins(low, high, columns, margins);
-        candidates.clear();
-        gathered.clear();
-        for (centre, margin) in centres.chunks_exact(*d).enumerate().zip(margins.iter()) {
-            if *margin <= 0.0 {
-                candidates.push(centre.0 as u32);
-                gathered.extend(centre.1);
-            }
-        }
-        nearest_tile(values, gathered, nearest, distance);
+        self.near.within(low, high, &mut self.margins, &mut self.own);
+        nearest_tile(values, &self.own.points, &mut self.nearest, &mut self.distance);
     }
-}
-
-/// Centres feature by feature, padded.
-fn columns(centres: &[f32], d: usize) -> Vec<f32> {
-    let stride = (centres.len() / d).next_multiple_of(LANES);
-    let mut columns = vec![FAR; d * stride];
-    for (j, centre) in centres.chunks_exact(d).enumerate() {
-        centre.iter().enumerate().for_each(|(a, value)| columns[a * stride + j] = *value);
-    }
-    columns
 }
 
 /// The corners (tiles, d) of the smallest boxes around the tiles' samples.

@@ -37,6 +37,7 @@ pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
 }
 
 /// The bits of a number, `step` places apart.
+#[inline]
 fn spread(value: u64, step: usize) -> u64 {
     match step {
         1 => value,

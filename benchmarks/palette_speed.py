@@ -1,0 +1,166 @@
+"""Seconds of palettes: beside libimagequant, beside the decoding of a large photograph's JPEG, and of dithering.
+
+    RUSTEM_DATA=folder python benchmarks/palette_speed.py --docs docs/palettes.md
+
+RUSTEM_DATA names a folder with kodak/*.png and large/*.jpg. Contenders take turns, and the best of all turns counts.
+Times are those of the wall clock: nothing else should run. Writes a JSON report and, if asked, the table of the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import report
+from palette_peers import libimagequant
+from palettes import write_page
+from PIL import Image
+
+import rustem
+from rustem._validation import available_cpus
+
+MARKERS = "<!-- palette-speed: begin -->", "<!-- palette-speed: end -->"
+PHOTOGRAPHS = ("sunset_by_Aitzol_Berasategi.jpg", "seeding_by_Clements_Engelhardt.jpg")
+SECONDS_FOR_DITHERING = 1.0
+
+
+def best_of(turns: int, contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """The shortest time of each, all taking turns."""
+    best = dict.fromkeys(contenders, float("inf"))
+    for _ in range(turns):
+        for name, work in contenders.items():
+            start = time.perf_counter()
+            work()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def picture_of(pixels: np.ndarray, k: int, **options: object) -> np.ndarray:
+    return rustem.quantize(pixels, k, **options).image
+
+
+def beside_libimagequant(folder: Path, turns: int) -> list[dict]:
+    """Totals over four Kodak photographs, one thread each, undithered."""
+    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))[::3]]
+    results = []
+    for k in (8, 16, 32, 64, 256):
+        totals: dict[str, float] = {}
+        for pixels in pictures:
+            contenders = {
+                "rustem, srgb": partial(picture_of, pixels, k, color_space="srgb", n_threads=1),
+                "rustem, oklab": partial(picture_of, pixels, k, n_threads=1),
+                "libimagequant": partial(libimagequant(0.0), pixels, k),
+            }
+            times = best_of(turns, contenders)
+            totals = {name: totals.get(name, 0) + seconds for name, seconds in times.items()}
+        results.append({"k": k, "pictures": len(pictures), **totals})
+        print(results[-1], flush=True)
+    return results
+
+
+def decode(file: bytes) -> None:
+    Image.open(io.BytesIO(file)).load()
+
+
+def beside_decoding(folder: Path, turns: int) -> list[dict]:
+    """A palette of 256 and the picture in its colours, against reading the picture's JPEG."""
+    files = {name: (folder / name).read_bytes() for name in PHOTOGRAPHS if (folder / name).exists()}
+    for name in list(files)[:1]:
+        enlarged = io.BytesIO()
+        picture = Image.open(io.BytesIO(files[name])).convert("RGB").resize((6000, 4000), Image.Resampling.LANCZOS)
+        picture.save(enlarged, "JPEG", quality=90)
+        files[f"{name}, enlarged"] = enlarged.getvalue()
+    results = []
+    for name, file in files.items():
+        pixels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+        contenders = {
+            "decoding": partial(decode, file),
+            "srgb": partial(rustem.quantize, pixels, 256, color_space="srgb"),
+            "oklab": partial(rustem.quantize, pixels, 256),
+        }
+        times = best_of(turns, contenders)
+        results.append({"picture": name, "megapixels": pixels.shape[0] * pixels.shape[1] / 1e6, **times})
+        print(results[-1], flush=True)
+    return results
+
+
+def dithering(folder: Path, turns: int) -> dict:
+    """The larger photograph, from the picture to the labels of a given palette of 16 colours."""
+    pixels = np.asarray(Image.open(folder / PHOTOGRAPHS[1]).convert("RGB"))
+    palette = rustem.quantize(np.ascontiguousarray(pixels[::4, ::4]), 16).palette
+    methods = ("floyd-steinberg", "blue-noise")
+    times = best_of(turns, {m: partial(rustem.dither, pixels, palette, method=m) for m in methods})
+    result = {"megapixels": pixels.shape[0] * pixels.shape[1] / 1e6, **times}
+    print(result, flush=True)
+    return result
+
+
+def tables(summary: dict) -> str:
+    threads = summary["threads"]
+    lines = [
+        "Seconds for all of four Kodak photographs, one thread, beside libimagequant at its slowest and best speed:",
+        "",
+        "| k | rustem, srgb | rustem, oklab | libimagequant | srgb ÷ libimagequant |",
+        "|---|---|---|---|---|",
+    ]
+    for row in summary["libimagequant"]:
+        ours, oklab, theirs = row["rustem, srgb"], row["rustem, oklab"], row["libimagequant"]
+        lines.append(f"| {row['k']} | {ours:.3f} | {oklab:.3f} | {theirs:.3f} | {ours / theirs:.2f} |")
+    lines += [
+        "",
+        f"256 colours for a photograph in memory, labels and all, on {threads} threads, beside decoding its JPEG; the "
+        "target is 1:",
+        "",
+        "| megapixels | decoding | oklab | srgb | oklab ÷ decoding | srgb ÷ decoding |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in summary["decoding"]:
+        size = f"{row['megapixels']:.1f}" + (" (enlarged)" if row["picture"].endswith("enlarged") else "")
+        decoding, oklab, srgb = row["decoding"], row["oklab"], row["srgb"]
+        ratios = f"{oklab / decoding:.2f} | {srgb / decoding:.2f}"
+        lines.append(f"| {size} | {decoding:.3f} | {oklab:.3f} | {srgb:.3f} | {ratios} |")
+    dithered = summary["dithering"]
+    lines += [
+        "",
+        f"Dithering {dithered['megapixels']:.1f} megapixels to 16 given colours on {threads} threads; the target is "
+        f"{SECONDS_FOR_DITHERING:g} s:",
+        "",
+        "| method | seconds |",
+        "|---|---|",
+        *(f"| {name} | {seconds:.2f} |" for name, seconds in dithered.items() if name != "megapixels"),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=5, help="of which the best counts (5)")
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("palette_speed.json"))
+    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
+    options = parser.parse_args()
+    data = os.environ.get("RUSTEM_DATA")
+    if data is None:
+        raise SystemExit("RUSTEM_DATA names no folder of pictures: nothing to measure")
+    summary = {
+        "machine": report.machine(),
+        "threads": available_cpus(),
+        "libimagequant": beside_libimagequant(Path(data, "kodak"), options.turns),
+        "decoding": beside_decoding(Path(data, "large"), options.turns),
+        "dithering": dithering(Path(data, "large"), options.turns),
+    }
+    options.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    text = tables(summary)
+    print(text)
+    if options.docs:
+        write_page(options.docs, text, MARKERS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Size of indexed PNG files beside pngquant's at the same number of colours, with what was lost for it.
+
+    RUSTEM_DATA=folder python benchmarks/png_size.py --docs docs/palettes.md
+
+RUSTEM_DATA names a folder with kodak/*.png. pngquant runs at its slowest and best speed (apt install pngquant). Its
+pixels are also written by rustem, which tells how much is due to the file and how much to the choice of pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import report
+from palettes import difference, seen_from_afar, write_page
+from PIL import Image
+
+import rustem
+from rustem import images
+
+MARKERS = "<!-- png-size: begin -->", "<!-- png-size: end -->"
+COLOURS = (4, 16, 64, 256)
+OURS = {
+    "rustem, srgb": {"color_space": "srgb"},
+    "rustem, oklab": {},
+    "rustem, Floyd–Steinberg": {"dither": True},
+    "rustem, Floyd–Steinberg, strength 0.5": {"dither": {"method": "floyd-steinberg", "strength": 0.5}},
+    "rustem, blue noise": {"dither": "blue-noise"},
+}
+PNGQUANT = {"pngquant": "--nofs", "pngquant, dithered": "--floyd=1"}
+
+
+def by_pngquant(source: bytes, k: int, dither: str) -> bytes:
+    command = ["pngquant", "--speed", "1", dither, str(k), "-"]
+    return subprocess.run(command, input=source, capture_output=True, check=True).stdout
+
+
+def files(pixels: np.ndarray, k: int, folder: Path) -> dict[str, bytes]:
+    """The picture as a file, by each contender."""
+    made = {}
+    for name, options in OURS.items():
+        rustem.quantize(pixels, k, **options).save(folder / "ours.png")
+        made[name] = (folder / "ours.png").read_bytes()
+    plain = io.BytesIO()
+    Image.fromarray(pixels).save(plain, "PNG", compress_level=0)
+    for name, dither in PNGQUANT.items():
+        made[name] = by_pngquant(plain.getvalue(), k, dither)
+        indexed = Image.open(io.BytesIO(made[name]))
+        palette = np.array(indexed.getpalette(), np.uint8).reshape(-1, 3)
+        images.write_indexed(folder / "theirs.png", np.asarray(indexed), palette)
+        made[f"{name}, written by rustem"] = (folder / "theirs.png").read_bytes()
+    return made
+
+
+def measure(paths: list[Path]) -> list[dict]:
+    totals: dict[tuple[str, int], list[tuple[int, float, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            distant = seen_from_afar(pixels)
+            for k in COLOURS:
+                for name, file in files(pixels, k, Path(folder)).items():
+                    result = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+                    error = ((pixels.astype(np.float64) - result) ** 2).mean()
+                    afar = difference(distant, seen_from_afar(result))
+                    totals.setdefault((name, k), []).append((len(file), 10 * np.log10(255**2 / error), afar))
+            print(path.stem, flush=True)
+    return [
+        {"who": name, "k": k, **dict(zip(("bytes", "psnr", "afar"), np.mean(values, axis=0).tolist(), strict=True))}
+        for (name, k), values in totals.items()
+    ]
+
+
+def table(rows: list[dict], n_pictures: int) -> str:
+    lines = [
+        f"Mean over {n_pictures} Kodak photographs: kilobytes, PSNR in dB, CIEDE2000 seen from afar.",
+        "",
+        f"| k | {' | '.join(map(str, COLOURS))} |",
+        "|---" * (len(COLOURS) + 1) + "|",
+    ]
+    for name in dict.fromkeys(row["who"] for row in rows):
+        cells = [
+            f"{row['bytes'] / 1000:.1f}, {row['psnr']:.2f}, {row['afar']:.2f}" for row in rows if row["who"] == name
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("png_size.json"))
+    parser.add_argument("--docs", type=Path, help="page whose table is replaced")
+    options = parser.parse_args()
+    data = os.environ.get("RUSTEM_DATA")
+    if data is None or shutil.which("pngquant") is None:
+        raise SystemExit("RUSTEM_DATA names no folder of pictures, or pngquant is missing: the comparison is left out")
+    paths = sorted(Path(data, "kodak").glob("*.png"))[::2]
+    rows = measure(paths)
+    options.report.write_text(
+        json.dumps({"machine": report.machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
+    )
+    text = table(rows, len(paths))
+    print(text)
+    if options.docs:
+        write_page(options.docs, text, MARKERS)
+
+
+if __name__ == "__main__":
+    main()
