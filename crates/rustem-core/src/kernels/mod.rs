@@ -57,7 +57,8 @@ impl Form {
     }
 }
 
-/// Fewer components than this are all looked at in every tile: to ask costs as much as to calculate.
+/// Fewer components than this are all looked at in every tile: on photographs, to ask takes 0.15 ns a sample and saves as
+/// much with 4 components (0.2 ns spherical, 0.1 full).
 const MIN_SKIPPED: usize = 4;
 
 /// log₂ of the largest density at a component's mean: typical samples then have densities around 1.
