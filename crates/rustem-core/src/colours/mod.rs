@@ -199,16 +199,22 @@ fn number_rows<C: Channel, const N: usize, S: Simd>(
     }
 }
 
-/// Adds the pixels of each colour to the shared counts where there are any, else to the thread's own. Runs of equal
-/// neighbours are added at once: threads then seldom meet on one count.
+/// Adds the pixels of each colour to the shared counts where there are any, else to the thread's own, one by one: to look
+/// for runs of equal neighbours would cost a mispredicted branch at most ends. Threads that share counts do look for them,
+/// because they would often meet on one count.
 fn tally(index: &[u32], shared: Option<&[AtomicU32]>, own: &[AtomicU32]) {
+    let Some(shared) = shared else {
+        for number in index {
+            // Pixels outside the mask have a number of no colour.
+            if let Some(count) = own.get(*number as usize) {
+                count.store(count.load(Relaxed) + 1, Relaxed);
+            }
+        }
+        return;
+    };
     for run in index.chunk_by(|a, b| a == b) {
-        let (number, pixels) = (run[0] as usize, run.len() as u32);
-        // Pixels outside the mask have a number of no colour.
-        if let Some(count) = shared.and_then(|shared| shared.get(number)) {
-            count.fetch_add(pixels, Relaxed);
-        } else if let Some(count) = own.get(number) {
-            count.store(count.load(Relaxed) + pixels, Relaxed);
+        if let Some(count) = shared.get(run[0] as usize) {
+            count.fetch_add(run.len() as u32, Relaxed);
         }
     }
 }
