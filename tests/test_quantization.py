@@ -62,6 +62,16 @@ def test_color_spaces_differ(photograph):
     assert min(psnr.values()) > 20
 
 
+@pytest.mark.parametrize("k", [16, 64])
+def test_the_default_is_for_the_eye(photograph, k):
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    def seen(**options):
+        return deltaE_ciede2000(rgb2lab(photograph), rgb2lab(quantize(photograph, k, **options).image)).mean()
+
+    assert seen() < 0.97 * seen(color_space="srgb")
+
+
 class TestCount:
     @pytest.mark.parametrize("k", [1, 2, 3, 7, 100, 255, 256, 257, 1000])
     def test_exactly_as_many_colours_as_asked_for(self, photograph, k):

@@ -85,8 +85,8 @@ def quantize(
         Number of colours, from 1 to 65536. The palette has exactly as many; fewer only where the picture has no more,
         and then every pixel keeps its colour. Full transparency takes one of them where it occurs.
     color_space : {"srgb", "linear", "lab", "oklab"}, default "oklab"
-        Where colours are compared: "oklab" for the eye, "srgb" for the highest PSNR. Pictures of other than one or
-        three channels are compared in their own values.
+        Where colours are compared: "oklab" for the eye, "srgb" for the highest PSNR. In "oklab" chroma counts double
+        [2]_. Pictures of other than one or three channels are compared in their own values.
     dither : bool, str or mapping, default False
         True or "floyd-steinberg" diffuses errors, "blue-noise" thresholds by a mask; a mapping gives further options
         of :func:`rustem.dithering.dither`, as in ``{"method": "floyd-steinberg", "strength": 0.8}``.
@@ -128,6 +128,8 @@ def quantize(
     ----------
     .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28 (1982) 129-137.
        doi:10.1109/TIT.1982.1056489
+    .. [2] B. Ottosson on the scale of OKLab's chroma, 2021,
+       https://github.com/w3c/csswg-drafts/issues/6642#issuecomment-945714988
 
     Examples
     --------
