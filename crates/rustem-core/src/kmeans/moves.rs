@@ -18,7 +18,7 @@ const MAX_CLUSTERS: usize = 2048;
 /// Steps after a move that decide on it.
 const STEPS: usize = 12;
 /// Moves that may fail one after another.
-const PATIENCE: usize = 12;
+const PATIENCE: usize = 6;
 
 /// A cluster in two halves: the gain, and the means.
 struct Split {
