@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
     from rustem.mixture import FitResult, Mixture, fit_mixture
     from rustem.quantization import Quantization, quantize
-    from rustem.region_tree import Regions, regions
+    from rustem.region_finding import regions
+    from rustem.region_tree import Regions
     from rustem.segmentation import Segmentation, segment
     from rustem.selection import Selection, select_components
 
@@ -54,7 +55,8 @@ _HOMES = {
     "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
     "mixture": ("FitResult", "Mixture", "fit_mixture"),
     "dithering": ("dither",),
-    "region_tree": ("Regions", "regions"),
+    "region_finding": ("regions",),
+    "region_tree": ("Regions",),
     "quantization": ("Quantization", "quantize"),
     "segmentation": ("Segmentation", "segment"),
     "selection": ("Selection", "select_components"),

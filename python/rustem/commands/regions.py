@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _find(job: Job, args: argparse.Namespace, display: Display) -> None:
     """Find the regions of one picture, write and report them."""
-    from rustem.region_tree import regions
+    from rustem.region_finding import regions
 
     start = time.perf_counter()
     found = regions(
