@@ -17,7 +17,7 @@ use crate::superpixels::OUTSIDE;
 /// Weights of the terms of the cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Weights {
-    /// Half χ² distance between the regions' mean responsibilities.
+    /// Half χ² distance between the regions' mean responsibilities, to the power 1.5.
     pub texture: f64,
     /// Texture edges along the border, fine and coarse.
     pub edges: [f64; 2],
@@ -27,13 +27,13 @@ pub struct Weights {
     pub gradient: f64,
     /// Distance of the spectral coordinates.
     pub spectral: f64,
-    /// Power of the smaller region's size.
+    /// Power of the regions' size, n m / (n + m) as in Ward's criterion.
     pub size: f64,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { texture: 0.565, edges: [0.5, 0.5], colour: 0.257, gradient: 1.099, spectral: 0.0133, size: 0.2 }
+        Self { texture: 0.7, edges: [0.5, 0.5], colour: 0.25, gradient: 1.1, spectral: 0.022, size: 0.15 }
     }
 }
 
@@ -50,13 +50,14 @@ const GRAPH_WEIGHTS: Weights =
 /// Eigenvectors in the spectral term; the cost at which similarity falls to 1/e.
 const N_EIGENVECTORS: usize = 16;
 const SIMILARITY_COST: f64 = 0.2;
+/// Small differences of responsibilities, which any two samples of one texture have, count for little.
+const TEXTURE_POWER: f64 = 1.5;
 const COLOUR_SCALE: f64 = 40.0;
 const GRADIENT_SCALE: f64 = 4.0;
 /// Superpixels that one thread sums at a time.
 const PER_BLOCK: usize = 32;
-/// Share of the picture at which the size factor is one, and the largest multiple of it that counts.
+/// Share of the picture at which the size factor is one.
 const SIZE_UNIT: f64 = 1.0 / 309.0;
-const SIZE_CAP: f64 = 30.0;
 
 /// A tree of merges. Nodes 0..`n_leaves` are superpixels, each merge makes the next node.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +71,7 @@ pub struct MergeTree {
 }
 
 /// The cost at which the default cut stops merging.
-const DEFAULT_COST: f64 = 3.15;
+const DEFAULT_COST: f64 = 2.9;
 
 impl MergeTree {
     /// Level of each merge, never falling, from 0 to 1 for what does not touch; the default cut is at ½.
@@ -267,13 +268,13 @@ impl Region {
         let colour: f64 = means(&self.colour, &other.colour).iter().map(|(a, b)| (a - b) * (a - b)).sum();
         let spectral: f64 = means(&self.spectral, &other.spectral).iter().map(|(a, b)| (a - b).abs()).sum();
         let along = |sum: f64| sum / border.length;
-        let cost = weights.texture * 0.5 * chi2
+        let cost = weights.texture * (0.5 * chi2).powf(TEXTURE_POWER)
             + weights.edges[0] * along(border.edges[0])
             + weights.edges[1] * along(border.edges[1])
             + weights.colour * (1.0 - (-colour.sqrt() / COLOUR_SCALE).exp())
             + weights.gradient * (1.0 - (-along(border.gradient) / GRADIENT_SCALE).exp())
             + weights.spectral * spectral;
-        cost * (n.min(m) / (total * SIZE_UNIT)).min(SIZE_CAP).powf(weights.size)
+        cost * (n * m / (n + m) / (total * SIZE_UNIT)).powf(weights.size)
     }
 }
 
