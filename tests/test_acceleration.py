@@ -75,6 +75,7 @@ def test_given_number_of_passes_is_exact(photograph):
 def test_tol_is_a_distance_not_a_step(photograph, family, acceleration):
     """Where the fit says that less than tol is left, the same fit run on gains little more."""
     keywords = {"covariance_type": family, "covariance_floor": FLOOR, "acceleration": acceleration, "unit": 255}
+    keywords["init_params"] = "k-means++"
     stopped = fit_mixture(photograph.reshape(-1, 3), 5, tol=1e-4, max_iter=2000, **keywords)
     further = fit_mixture(photograph.reshape(-1, 3), 5, tol=0, max_iter=4 * stopped.n_iter, **keywords)
     assert stopped.converged

@@ -327,7 +327,10 @@ def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
         ({"n_init": 0}, "n_init is 0"),
         ({"reg_covar": -1e-6}, "reg_covar"),
         ({"covariance_type": "round"}, "covariance_type is 'round': choose one of full, tied, diag, spherical"),
-        ({"init_params": "guess"}, 'init_params "guess" is unknown: choose one of "k-means\\+\\+", "random_from_data"'),
+        (
+            {"init_params": "guess"},
+            'init_params "guess" is unknown: choose one of "search", "k-means\\+\\+", "random_from_data"',
+        ),
         ({"sample_weight": [1.0]}, r"sample_weight has shape \(1,\): give \(40,\)"),
         ({"sample_weight": -np.ones(40)}, r"sample_weight\[0\] is -1: weights must be finite and not negative"),
         ({"sample_weight": np.zeros(40)}, "no samples"),

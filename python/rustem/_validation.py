@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
-InitParams: TypeAlias = Literal["k-means++", "random_from_data"]
+InitParams: TypeAlias = Literal["auto", "search", "k-means++", "random_from_data"]
 Acceleration: TypeAlias = Literal["lbfgs"]
 Progress: TypeAlias = bool | Callable[[int, float], object] | None
 # As a string: importing numpy.random takes longer than most pictures, and is seldom needed.
@@ -124,8 +124,8 @@ def progress_callback(progress: Progress, total: int) -> Iterator[Callable[[int,
 
         with tqdm(total=total, unit="iteration", leave=False) as bar:
 
-            def advance(_iteration: int, log_likelihood: float) -> None:
+            def advance(iteration: int, log_likelihood: float) -> None:
                 bar.set_postfix_str(f"log-likelihood {log_likelihood:.4f}", refresh=False)
-                bar.update()
+                bar.update(1 if iteration else 0)  # the search for a start makes no iterations
 
             yield advance

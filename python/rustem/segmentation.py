@@ -99,9 +99,14 @@ class Segmentation:
     _floor: float = field(default=0.0, repr=False)
 
     @property
+    def on_floor(self) -> NDArray[np.bool_]:
+        """Which components (k,) have the floor as a variance: they lift the likelihood, but describe rounding."""
+        return self.mixture.on_floor(self._floor)
+
+    @property
     def n_on_floor(self) -> int:
-        """Number of components whose least variance is the floor: they lift the likelihood, but describe rounding."""
-        return self.mixture.n_on_floor(self._floor)
+        """Number of components with the floor as a variance."""
+        return int(self.on_floor.sum())
 
     @property
     def n_components(self) -> int:
@@ -266,7 +271,7 @@ def segment(
     max_iter: int = 3000,
     acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
-    init_params: InitParams = "k-means++",
+    init_params: InitParams = "auto",
     weights_init: ArrayLike | None = None,
     means_init: ArrayLike | None = None,
     precisions_init: ArrayLike | None = None,
@@ -307,8 +312,9 @@ def segment(
         Quasi-Newton steps that need several times fewer passes; None is textbook EM. See :func:`rustem.fit_mixture`.
     n_init : int, default 1
         Starts from as many seeds, and keeps the best.
-    init_params : {"k-means++", "random_from_data"}, default "k-means++"
-        How the start is found; see :func:`rustem.fit_mixture`.
+    init_params : {"auto", "search", "k-means++", "random_from_data"}, default "auto"
+        How the start is found: by trial runs with components split and merged, except where a fixed or small number of
+        passes, a start or textbook EM is asked for; see :func:`rustem.fit_mixture`.
     weights_init, means_init, precisions_init : array-like, optional
         The start, or a part of it, over colours scaled to [0, 1] (or in ``color_space``).
     reg_covar : float, default 0.0
@@ -470,11 +476,12 @@ def _ordered(fit: FitResult, colours: Colours, unit: float, threads: int) -> Fit
         means=mixture.means[kept],
         covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
     )
+    fit = replace(fit, mixture=chosen, on_floor=fit.on_floor[kept])
     if len(kept) < len(order):
-        return replace(fit, mixture=chosen, labels=chosen.predict(colours.features, unit=unit, n_threads=threads))
+        return replace(fit, labels=chosen.predict(colours.features, unit=unit, n_threads=threads))
     rank = np.empty(len(order), dtype=np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
-    return replace(fit, mixture=chosen, labels=rank[fit.labels])
+    return replace(fit, labels=rank[fit.labels])
 
 
 def _applied(mixture: Mixture, colours: Colours, name: str, unit: float, threads: int) -> FitResult:
@@ -486,7 +493,7 @@ def _applied(mixture: Mixture, colours: Colours, name: str, unit: float, threads
         raise InvalidInputError(f"{name} has {found} channels, but the mixture is over {mixture.n_features}")
     labels = mixture.predict(colours.features, unit=unit, n_threads=threads)
     score = mixture.score(colours.features, colours.counts, unit=unit, n_threads=threads)
-    return FitResult(mixture, np.array([]), True, labels, score)
+    return FitResult(mixture, np.array([]), True, labels, score, np.zeros(mixture.n_components, dtype=bool))
 
 
 def _palette(

@@ -29,6 +29,8 @@ pub enum Method {
     KMeansPlusPlus,
     /// k samples drawn at random, by weight.
     RandomFromData,
+    /// What [`search`](crate::search::search) finds; to [`initialise`] the same as k-means++.
+    Search,
 }
 
 impl FromStr for Method {
@@ -37,10 +39,11 @@ impl FromStr for Method {
         match name {
             "k-means++" => Ok(Self::KMeansPlusPlus),
             "random_from_data" => Ok(Self::RandomFromData),
+            "search" => Ok(Self::Search),
             _ => Err(Error::UnknownChoice {
                 name: "init_params",
                 value: name.into(),
-                choices: "\"k-means++\", \"random_from_data\"",
+                choices: "\"search\", \"k-means++\", \"random_from_data\"",
             }),
         }
     }
@@ -59,6 +62,13 @@ pub struct Start {
     pub covariances: Option<Vec<f64>>,
     /// Seed of all that is random.
     pub seed: u64,
+}
+
+impl Start {
+    /// The seed of the start with this number, of several.
+    pub(crate) fn nth_seed(&self, number: usize) -> u64 {
+        self.seed.wrapping_add((number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
 }
 
 /// The mixture that EM starts from, in the samples' own unit. It has fewer than `k` components where there are fewer
@@ -81,7 +91,7 @@ pub fn initialise<T: Real>(
     let mut random = Pcg64Mcg::new(u128::from(start.seed) << 1 | 1);
     let means = match (&start.means, start.method) {
         (Some(means), _) => samples.standardise(means, k)?,
-        (None, Method::KMeansPlusPlus) => {
+        (None, Method::KMeansPlusPlus | Method::Search) => {
             let tiles = spread(samples.n_tiles());
             let mut centres = plus_plus(samples, &tiles, &[], k, &mut random, threads)?;
             for _ in 0..LLOYD_STEPS {

@@ -28,5 +28,7 @@ pub mod pieces;
 pub mod regions;
 pub mod restarts;
 pub mod samples;
+pub mod search;
 mod spectral;
+mod split_merge;
 pub mod superpixels;

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use crate::covariance::CovarianceType;
 use crate::em::{Config, Fit, Progress, fit, label};
 use crate::error::{Error, Result};
-use crate::initialise::{Start, initialise};
+use crate::initialise::{Method, Start, initialise};
 use crate::kernels::Real;
 use crate::parallel::Threads;
 use crate::samples::Samples;
+use crate::search::search;
 
 /// A fit, the most probable component of each sample, and the mean log-likelihood (nats per sample) of its parameters.
 pub type Labelled = (Fit, Vec<u32>, f64);
@@ -37,9 +38,11 @@ pub fn fit_best<T: Real>(
     progress: Progress,
 ) -> Result<Labelled> {
     let one_fit = |restart: usize, threads: &Threads, progress: Progress| -> Result<Labelled> {
-        let seed = start.seed.wrapping_add((restart as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let start = Start { seed, ..start.clone() };
-        let first = initialise(samples, k, family, &start, config.regularization, threads)?;
+        let start = Start { seed: start.nth_seed(restart), ..start.clone() };
+        let first = match start.method {
+            Method::Search => search(samples, k, family, &start, config, threads, progress)?,
+            _ => initialise(samples, k, family, &start, config.regularization, threads)?,
+        };
         let fit = fit(samples, first, config, threads, progress)?;
         let (labels, log_likelihood) = label(samples, &fit.mixture, threads)?;
         Ok((fit, labels, log_likelihood))
@@ -79,7 +82,6 @@ pub fn fit_best<T: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::initialise::Method;
     use crate::mixture::Regularization;
 
     #[test]

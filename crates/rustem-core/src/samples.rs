@@ -125,6 +125,39 @@ impl<T: Real> Samples<T> {
         Self { len, n_features, values, weights, total_weight, centre, order, boxes: Vec::new(), scale }
     }
 
+    /// About `count` samples that stand for all, in their order here: one at each of as many equal steps of weight.
+    /// `None` where all are less than twice as many.
+    pub(crate) fn thinned(&self, count: usize) -> Option<Self> {
+        if self.len < 2 * count {
+            return None;
+        }
+        let step = self.total_weight / count as f64;
+        let (mut chosen, mut steps, mut sum) = (Vec::new(), Vec::new(), 0.5 * step);
+        for (sample, weight) in self.weights[..self.len].iter().enumerate() {
+            let before = (sum / step).floor();
+            sum += weight.to_f64();
+            let passed = (sum / step).floor() - before;
+            if passed > 0.0 {
+                chosen.push(sample);
+                steps.push(passed);
+            }
+        }
+        let d = self.n_features;
+        let n_tiles = chosen.len().div_ceil(TILE);
+        let (mut values, mut weights) = (Aligned::new(n_tiles * TILE * d), Aligned::new(n_tiles * TILE));
+        for (slot, weight) in weights.iter_mut().enumerate() {
+            *weight = T::from_f64(steps.get(slot).map_or(0.0, |steps| steps * step));
+            let at = slot / TILE * TILE * d + slot % TILE;
+            for (feature, value) in self.sample(chosen[slot.min(chosen.len() - 1)]).enumerate() {
+                values[at + feature * TILE] = value;
+            }
+        }
+        let total_weight = weights.iter().map(|weight: &T| weight.to_f64()).sum();
+        let boxes = if self.boxes.is_empty() { Vec::new() } else { boxes(&values, d) };
+        let (len, centre, scale) = (chosen.len(), self.centre.clone(), self.scale);
+        Some(Self { len, n_features: d, values, weights, total_weight, centre, order: Vec::new(), boxes, scale })
+    }
+
     /// Number of samples.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -324,6 +357,25 @@ fn centre_and_scale<E: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_samples_stand_for_all_by_their_weights() {
+        let rows: Vec<f64> = (0..1000).map(f64::from).collect();
+        let weights: Vec<f64> = (0..1000).map(|i| if i == 700 { 500.0 } else { 0.5 + f64::from(i % 2) }).collect();
+        let samples = Samples::<f64>::for_fit(&rows, 1, Some(&weights), 1.0, 8).expect("valid");
+        let thinned = samples.thinned(300).expect("fewer");
+        assert!(thinned.len() < 300 && thinned.len() > 190);
+        assert!((thinned.total_weight() / samples.total_weight() - 1.0).abs() < 1e-2);
+        let mean = |samples: &Samples<f64>| {
+            let weights = (0..samples.n_tiles()).flat_map(|tile| samples.tile(tile).1.to_vec());
+            let values = (0..samples.n_tiles()).flat_map(|tile| samples.tile(tile).0.to_vec());
+            weights.zip(values).map(|(w, x)| w * x).sum::<f64>() / samples.total_weight()
+        };
+        assert!((mean(&samples) - mean(&thinned)).abs() < 1e-2);
+        let heaviest = (0..thinned.n_tiles()).flat_map(|tile| thinned.tile(tile).1.to_vec()).fold(0.0, f64::max);
+        assert!((heaviest - 500.0).abs() < 10.0);
+        assert!(samples.thinned(501).is_none());
+    }
 
     #[test]
     fn a_short_last_tile_is_filled_with_weightless_samples() {

@@ -34,7 +34,8 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     add("--max-iter", type=positive, default=3000, metavar="N", help="most passes (3000)")
     add("--tol", type=tolerance, default=1e-4, metavar="T", help="stop at a smaller gain, in nats per pixel (1e-4)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
-    add("--init", choices=("k-means++", "random_from_data"), default="k-means++", help="kind of start (k-means++)")
+    starts = ("auto", "search", "k-means++", "random_from_data")
+    add("--init", choices=starts, default="auto", help="kind of start (auto: search, unless N or T forbid)")
     add_run_options(add)
 
 
