@@ -92,6 +92,10 @@ macro_rules! by_shape {
             (Form::Full, 2) => $function::<T, Full<2>>($($argument),*),
             (Form::Full, 3) => $function::<T, Full<3>>($($argument),*),
             (Form::Full, 4) => $function::<T, Full<4>>($($argument),*),
+            (Form::Full, 5) => $function::<T, Full<5>>($($argument),*),
+            (Form::Full, 6) => $function::<T, Full<6>>($($argument),*),
+            (Form::Full, 7) => $function::<T, Full<7>>($($argument),*),
+            (Form::Full, 8) => $function::<T, Full<8>>($($argument),*),
             _ => $otherwise,
         }
     };
@@ -399,7 +403,7 @@ mod tests {
     /// With a small `scale`, most components are lost in the rounding of most samples.
     fn check<T: Real>(scale: f64, bound: f64) {
         let families = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
-        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 11, 33, 49].map(|d| (family, d))) {
+        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 8, 11, 33, 49].map(|d| (family, d))) {
             let n = 5 * TILE + 17;
             let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
             let samples = Samples::<T>::new(&scattered(n, d), d, Some(&weights), 1.0).expect("valid samples");

@@ -1,4 +1,4 @@
-//! Joint densities and moments of one tile, everything of one component in registers.
+//! E- and M-step of one tile, component by component; full covariances of few features, with all sums in registers.
 
 #![expect(clippy::needless_range_loop, reason = "indices of features read like the formulas")]
 
@@ -10,7 +10,7 @@ use super::{Densities, Moments};
 use crate::samples::TILE;
 
 /// Up to this number of features full covariances have a kernel of their own.
-pub(super) const MAX_FEATURES: usize = 4;
+pub(super) const MAX_FEATURES: usize = 8;
 /// Vectors of samples that share one load of a component's parameters, and one decision to leave it out: a whole tile
 /// of `f32` at AVX-512.
 pub(super) const GROUP: usize = 8;

@@ -1,4 +1,4 @@
-//! Joint densities and moments of full covariances of five features and more, as products of blocks that fill the
+//! Joint densities and moments of full covariances of nine features and more, as products of blocks that fill the
 //! registers.
 //!
 //! The E-step's triangular product takes [`ROWS`] rows of the factor times two vectors of samples at a time, and stops
