@@ -244,10 +244,8 @@ fn in_morton_order<E: Element>(rows: &[E], d: usize) -> bool {
         for (from, to) in row.iter().zip(next) {
             let (Some(from), Some(to)) = (from.bits(), to.bits()) else { return false };
             let differ = from ^ to;
-            let lower = differ < highest && differ < (differ ^ highest);
-            if !lower {
-                (highest, ascends) = (differ, from <= to);
-            }
+            let lower = (differ < highest) & (differ < (differ ^ highest));
+            (highest, ascends) = if lower { (highest, ascends) } else { (differ, from <= to) };
         }
         ascends
     })
@@ -288,22 +286,27 @@ fn spread_bits(value: u32, bits: u32, stride: usize) -> u64 {
 fn boxes<T: Real>(values: &[T], d: usize) -> Vec<T> {
     let mut boxes = Vec::with_capacity(values.len() / TILE * 2);
     for tile in values.chunks_exact(TILE * d) {
-        let corners = tile.chunks_exact(TILE).map(|feature| {
-            let fold = |values: &[T]| {
-                values
-                    .iter()
-                    .map(|value| value.to_f64())
-                    .fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
-            };
-            fold(feature)
-        });
-        boxes.extend(corners.clone().map(|(low, high)| T::from_f64(0.5 * (low + high))));
+        let corners: Vec<_> = tile.as_chunks::<TILE>().0.iter().map(range).collect();
+        boxes.extend(corners.iter().map(|(low, high)| T::from_f64(0.5 * (low + high))));
         // A little wider, so that rounding leaves no sample outside.
-        boxes.extend(corners.map(|(low, high)| {
+        boxes.extend(corners.iter().map(|(low, high)| {
             T::from_f64(0.5 * (high - low) * 1.001 + (low.abs() + high.abs()) * T::EPSILON.to_f64())
         }));
     }
     boxes
+}
+
+/// Smallest and largest value; in eight lanes, which the compiler turns into vectors.
+fn range<T: Real>(values: &[T; TILE]) -> (f64, f64) {
+    let (mut low, mut high) = ([values[0]; 8], [values[0]; 8]);
+    for values in values.as_chunks::<8>().0 {
+        for lane in 0..8 {
+            low[lane] = if values[lane] < low[lane] { values[lane] } else { low[lane] };
+            high[lane] = if values[lane] > high[lane] { values[lane] } else { high[lane] };
+        }
+    }
+    let fold = |lanes: [T; 8], best: fn(f64, f64) -> f64| lanes.map(T::to_f64).into_iter().reduce(best);
+    (fold(low, f64::min).unwrap_or_default(), fold(high, f64::max).unwrap_or_default())
 }
 
 fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
