@@ -244,8 +244,10 @@ fn in_morton_order<E: Element>(rows: &[E], d: usize) -> bool {
         for (from, to) in row.iter().zip(next) {
             let (Some(from), Some(to)) = (from.bits(), to.bits()) else { return false };
             let differ = from ^ to;
-            let lower = (differ < highest) & (differ < (differ ^ highest));
-            (highest, ascends) = if lower { (highest, ascends) } else { (differ, from <= to) };
+            let lower = differ < highest && differ < (differ ^ highest);
+            if !lower {
+                (highest, ascends) = (differ, from <= to);
+            }
         }
         ascends
     })

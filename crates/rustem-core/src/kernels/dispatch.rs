@@ -133,6 +133,13 @@ impl<T: Real> Posterior<T> {
         }
     }
 
+    /// Forgets what earlier tiles have left: which these were may depend on threads.
+    fn restart(&mut self, densities: &Densities<T>) {
+        self.all_components(densities);
+        self.least = None;
+        self.scratch.restart(densities.n_components);
+    }
+
     fn all_components(&mut self, densities: &Densities<T>) {
         self.components.clear();
         self.components.extend(0..densities.n_components as u32);
@@ -288,7 +295,7 @@ fn fused_at<T: Real>(
     let each =
         if is_wide(densities) { wide::sums_each(densities.n_features, len) } else { statistics(densities) * len };
     sums.reset(densities.n_components * each);
-    posterior.scratch.restart(densities.n_components);
+    posterior.restart(densities);
     for tile in tiles {
         let (values, weights) = samples.tile(tile);
         if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(tile)) {
@@ -465,14 +472,8 @@ mod tests {
                 let mut workspace = Workspace::new(&densities);
                 fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut workspace, &mut sparse);
                 let bounds = densities.bounds.take();
-                fused_at(
-                    level,
-                    &samples,
-                    0..samples.n_tiles(),
-                    &densities,
-                    &mut Workspace::new(&densities),
-                    &mut dense,
-                );
+                // In the same room, of which nothing may be left.
+                fused_at(level, &samples, 0..samples.n_tiles(), &densities, &mut workspace, &mut dense);
                 densities.bounds = bounds;
                 let mut components = Vec::new();
                 if let (Some(bounds), Some(corners)) = (&densities.bounds, samples.tile_box(7)) {

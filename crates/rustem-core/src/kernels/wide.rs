@@ -47,7 +47,7 @@ impl<T: Real> Scratch<T> {
         scratch
     }
 
-    /// Forgets what earlier tiles have left, which may depend on threads.
+    /// The order that nothing is known about.
     pub(super) fn restart(&mut self, n_components: usize) {
         self.order.clear();
         self.order.extend(0..n_components as u32);
