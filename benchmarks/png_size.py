@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from palettes import difference, seen_from_afar, write_page
 from PIL import Image
 
 import rustem
-from rustem import images
+from rustem import _indexed_png, images
 
 MARKERS = "<!-- png-size: begin -->", "<!-- png-size: end -->"
 COLOURS = (4, 16, 64, 256)
@@ -57,6 +58,52 @@ def files(pixels: np.ndarray, k: int, folder: Path) -> dict[str, bytes]:
         images.write_indexed(folder / "theirs.png", np.asarray(indexed), palette)
         made[f"{name}, written by rustem"] = (folder / "theirs.png").read_bytes()
     return made
+
+
+def other_forms(result: rustem.Quantization) -> dict[str, int]:
+    """Bytes of the compressed pixels in the form that is written, and in others."""
+    darkest_first = np.argsort(result.palette @ np.array([0.2, 0.7, 0.1]), kind="stable")
+    ordered = np.argsort(darkest_first)[result.labels].astype(np.uint8)
+    labels = result.labels.astype(np.uint8)
+    bits = next(bits for bits in (1, 2, 4, 8) if result.n_colors <= 2**bits)
+
+    def size(labels: np.ndarray, filter_: int, memory: int) -> int:
+        rows = np.frombuffer(b"".join(_indexed_png._rows(labels, bits)), np.uint8).reshape(len(labels), -1).copy()
+        pixels, rows[:, 0] = rows[:, 1:].copy(), filter_
+        if filter_ == 1:
+            rows[:, 2:] -= pixels[:, :-1]
+        elif filter_ == 2:
+            rows[1:, 1:] -= pixels[:-1]
+        packer = zlib.compressobj(9, zlib.DEFLATED, 15, memory)
+        return len(packer.compress(rows.tobytes()) + packer.flush())
+
+    sizes = {f"memory level {level}": size(labels, 0, level) for level in (6, 8, 9)}
+    sizes["ordered by lightness"] = size(ordered, 0, 7)
+    sizes |= {f"ordered, filter {name}": size(ordered, number, 7) for name, number in (("sub", 1), ("up", 2))}
+    written = size(labels, 0, 7)
+    return {"as written": written, **sizes, "the best of these": min(written, *sizes.values())}
+
+
+def measure_forms(paths: list[Path]) -> list[dict]:
+    rows = []
+    for k in COLOURS:
+        found = [other_forms(rustem.quantize(np.asarray(Image.open(path).convert("RGB")), k)) for path in paths]
+        rows.append({"k": k, **{name: sum(one[name] for one in found) for name in found[0]}})
+    return rows
+
+
+def forms_table(rows: list[dict]) -> str:
+    lines = [
+        "The pixels' size in other forms, per cent more than as written:",
+        "",
+        f"| k | {' | '.join(map(str, COLOURS))} |",
+        "|---" * (len(COLOURS) + 1) + "|",
+    ]
+    for name in rows[0]:
+        if name not in ("k", "as written"):
+            cells = [f"{100 * (row[name] / row['as written'] - 1):+.1f}" for row in rows]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def measure(paths: list[Path]) -> list[dict]:
@@ -102,11 +149,10 @@ def main() -> None:
     if data is None or shutil.which("pngquant") is None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures, or pngquant is missing: the comparison is left out")
     paths = sorted(Path(data, "kodak").glob("*.png"))[::2]
-    rows = measure(paths)
-    options.report.write_text(
-        json.dumps({"machine": report.machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
-    )
-    text = table(rows, len(paths))
+    rows, forms = measure(paths), measure_forms(paths)
+    summary = {"machine": report.machine(), "rows": rows, "forms": forms}
+    options.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    text = f"{table(rows, len(paths))}\n\n{forms_table(forms)}"
     print(text)
     if options.docs:
         write_page(options.docs, text, MARKERS)
