@@ -121,6 +121,7 @@ pub(crate) struct Posterior<T> {
 
 impl<T: Real> Posterior<T> {
     pub(crate) fn new(densities: &Densities<T>) -> Self {
+        let wide_features = if densities.is_wide() { densities.n_features } else { 0 };
         Self {
             components: (0..densities.n_components as u32).collect(),
             least: None,
@@ -129,7 +130,7 @@ impl<T: Real> Posterior<T> {
             log_density: Row([T::default(); TILE]),
             best: Row([T::default(); TILE]),
             bounds: Aligned::new(densities.n_components + TILE),
-            scratch: wide::Scratch::new(densities.n_components, densities.n_features),
+            scratch: wide::Scratch::new(densities.n_components, wide_features),
         }
     }
 
@@ -156,19 +157,19 @@ pub(crate) fn posterior_tile<T: Real>(densities: &Densities<T>, values: &[T], po
 /// Room for E- and M-step, megabytes where there are many components: kept from pass to pass, because memory fresh from
 /// the system costs more than the work on it.
 pub(crate) struct Workspace<T> {
-    shape: (usize, usize),
+    shape: (Form, usize, usize),
     posterior: Posterior<T>,
     sums: Aligned<T>,
 }
 
 impl<T: Real> Workspace<T> {
     pub(crate) fn new(densities: &Densities<T>) -> Self {
-        let shape = (densities.n_components, densities.n_features);
+        let shape = (densities.form, densities.n_components, densities.n_features);
         Self { shape, posterior: Posterior::new(densities), sums: Aligned::new(0) }
     }
 
     pub(crate) fn fits(&self, densities: &Densities<T>) -> bool {
-        self.shape == (densities.n_components, densities.n_features)
+        self.shape == (densities.form, densities.n_components, densities.n_features)
     }
 }
 
@@ -293,7 +294,7 @@ fn fused_at<T: Real>(
     let len = dispatch!(level, simd => lanes_of::<_, T>(simd));
     let Workspace { posterior, sums, .. } = workspace;
     let each =
-        if is_wide(densities) { wide::sums_each(densities.n_features, len) } else { statistics(densities) * len };
+        if densities.is_wide() { wide::sums_each(densities.n_features, len) } else { statistics(densities) * len };
     sums.reset(densities.n_components * each);
     posterior.restart(densities);
     for tile in tiles {
@@ -315,16 +316,11 @@ fn fused_at<T: Real>(
             });
         });
     }
-    if is_wide(densities) {
+    if densities.is_wide() {
         wide::flush(densities.n_features, len, sums, moments);
     } else {
         dispatch!(level, simd => small::flush(simd, sums, moments));
     }
-}
-
-/// Whether [`wide`] has these densities.
-fn is_wide<T: Real>(densities: &Densities<T>) -> bool {
-    densities.form == Form::Full && densities.n_features > small::MAX_FEATURES
 }
 
 /// Sums of each component.

@@ -110,13 +110,18 @@ impl<T: Real> Densities<T> {
         }
         let mut densities =
             Self { form, n_features: d, n_components: k, stride, offset, parameters, panels: Vec::new(), bounds: None };
-        if form == Form::Full {
+        if densities.is_wide() {
             densities.panels = (0..k).flat_map(|j| wide::panels(&densities.of(j)[d..], d)).collect();
         }
         if d <= MAX_SORTED_FEATURES && k >= MIN_SKIPPED {
             densities.bounds = Some(Bounds::new(&densities));
         }
         densities
+    }
+
+    /// Whether [`wide`] has these densities.
+    fn is_wide(&self) -> bool {
+        self.form == Form::Full && self.n_features > small::MAX_FEATURES
     }
 
     /// The parameters of one component: mean, factor, constant.
