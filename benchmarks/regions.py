@@ -32,7 +32,7 @@ import rustem
 
 HALVES = ("even", "odd")
 # Among which the level is chosen for the other half.
-LEVELS = [round(0.4 + 0.01 * step, 2) for step in range(21)]
+LEVELS = [round(0.45 + 0.01 * step, 2) for step in range(11)]
 # What choosing a level maximises, of (Covering, PRI, VI): each by the size of its differences.
 WORTH = (1.0, 1.6, -0.36)
 PEOPLE = {"who": "people among themselves (published)", "covering": 0.72, "pri": 0.88, "vi": 1.17}
@@ -45,18 +45,7 @@ PUBLISHED = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--slow-pictures", type=int, default=10, help="as many for contenders of seconds (10)")
-    parser.add_argument("--runs", type=int, default=7, help="timed runs, of which the best counts (7)")
-    parser.add_argument(
-        "--parts", nargs="+", choices=("scores", "times"), default=["times", "scores"], help="others: the last report's"
-    )
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("regions.json"))
-    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
-    parser.add_argument("--gallery", type=Path, help="write the gallery to this file")
-    parser.add_argument("--large", type=Path, help="only measure this picture; used by the script itself")
-    args = parser.parse_args()
+    args = options()
     if args.large:
         print(json.dumps(measure_large(args.large)))
         return
@@ -67,11 +56,11 @@ def main() -> None:
     if "times" in args.parts:
         summary |= {"stages": stages(args.runs), "large": large()}
     data = os.environ.get("RUSTEM_DATA")
-    if "scores" in args.parts:
-        if data is None or not Path(data, "bsds500").exists():
-            print("RUSTEM_DATA names no folder with bsds500: no scores")
-        else:
-            summary["scores"] = scores(Path(data), args.pictures, args.slow_pictures)
+    if "scores" in args.parts and (data is None or not Path(data, "bsds500").exists()):
+        print("RUSTEM_DATA names no folder with bsds500: no scores")
+    elif "scores" in args.parts:
+        measured = scores(Path(data), args.only, args.pictures, args.slow_pictures)
+        summary["scores"] = merged(summary["scores"] if args.only else [], measured)
     args.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     for name, table in tables(summary).items():
         print(f"\n{table}")
@@ -81,8 +70,33 @@ def main() -> None:
         gallery(args.gallery)
 
 
-def scores(data: Path, limit: int | None, slow_limit: int) -> list[dict]:
-    """Every contender on the pictures, one setting for all; contenders take turns on each picture."""
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, help="only the first so many")
+    parser.add_argument(
+        "--only", default="", help="contenders whose name begins so; of others the last report's scores"
+    )
+    parser.add_argument("--slow-pictures", type=int, default=10, help="as many for contenders of seconds (10)")
+    parser.add_argument("--runs", type=int, default=7, help="timed runs, of which the best counts (7)")
+    parser.add_argument(
+        "--parts", nargs="+", choices=("scores", "times"), default=["times", "scores"], help="others: the last report's"
+    )
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("regions.json"))
+    parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--gallery", type=Path, help="write the gallery to this file")
+    parser.add_argument("--large", type=Path, help="only measure this picture; used by the script itself")
+    return parser.parse_args()
+
+
+def merged(last: list[dict], measured: list[dict]) -> list[dict]:
+    """Rows of the last report, those measured now in their places."""
+    rows = {row["who"]: row for row in [*last, *measured] if "pictures" in row}
+    held = [row for row in measured if "held_out" in row]
+    return [*(rows[who] for who in CONTENDERS if who in rows), *held, *PUBLISHED]
+
+
+def scores(data: Path, only: str, limit: int | None, slow_limit: int) -> list[dict]:
+    """Contenders on the pictures, one setting for all; contenders take turns on each picture."""
     from scipy.io import loadmat
 
     sys.path.insert(0, str(data.resolve().parent / "tools"))
@@ -95,7 +109,7 @@ def scores(data: Path, limit: int | None, slow_limit: int) -> list[dict]:
         file = Path(str(path).replace("images", "groundTruth")).with_suffix(".mat")
         people = [each["Segmentation"][0, 0].astype(int) for each in loadmat(file)["groundTruth"][0]]
         for who, (segment, slow) in CONTENDERS.items():
-            if slow and number >= slow_limit:
+            if not who.startswith(only) or (slow and number >= slow_limit):
                 continue
             start = time.perf_counter()
             try:
@@ -108,11 +122,7 @@ def scores(data: Path, limit: int | None, slow_limit: int) -> list[dict]:
             )
         tree = rustem.regions(pixels)
         by_level.append([score(tree.cut(level=level).labels, people) for level in LEVELS])
-    return [
-        *(summed_up(who, np.array(values)) for who, values in rows.items()),
-        *held_out(np.array(by_level)),
-        *PUBLISHED,
-    ]
+    return [*(summed_up(who, np.array(values)) for who, values in rows.items()), *held_out(np.array(by_level))]
 
 
 def held_out(by_level: np.ndarray) -> list[dict]:

@@ -169,43 +169,64 @@ fn region_sums(evidence: &Evidence, threads: &Threads) -> Result<Vec<Region>> {
     Ok(blocks.into_iter().flat_map(|block: Vec<Region>| block).collect())
 }
 
-/// Lengths of borders, and mean strengths along them, read in the direction of each border's mean normal.
-fn add_borders(evidence: &Evidence, regions: &mut [Region]) {
-    let Evidence { labels, colours, edges, colour_edges, .. } = evidence;
+/// Where two superpixels meet: the pixel to the left or above, and whether the other one is below it.
+struct Meeting {
+    border: usize,
+    pixel: usize,
+    down: bool,
+}
+
+/// The pairs of superpixels that touch, the smaller label first, the normal of each of their borders (columns, rows) from
+/// the smaller label to the larger, and all places where they meet.
+fn meetings(evidence: &Evidence) -> (Vec<[u32; 2]>, Vec<[f32; 2]>, Vec<Meeting>) {
+    let Evidence { labels, n, colours, .. } = evidence;
     let width = colours.width;
-    let mut pairs: Vec<(u32, u32, u32, bool)> = Vec::new();
+    // A superpixel has few neighbours: a list is searched faster than a map.
+    let mut known: Vec<Vec<(u32, usize)>> = vec![Vec::new(); *n];
+    let (mut pairs, mut normals, mut meetings) = (Vec::new(), Vec::new(), Vec::new());
     for (pixel, label) in labels.iter().enumerate().filter(|(_, label)| **label != OUTSIDE) {
         for (step, down) in [(1, false), (width, true)] {
             let on_the_picture = if down { pixel + width < labels.len() } else { (pixel + 1) % width > 0 };
-            if on_the_picture && labels[pixel + step] != *label && labels[pixel + step] != OUTSIDE {
-                pairs.push((*label, labels[pixel + step], pixel as u32, down));
+            if !on_the_picture || labels[pixel + step] == *label || labels[pixel + step] == OUTSIDE {
+                continue;
             }
+            let (low, high) = (*label.min(&labels[pixel + step]), *label.max(&labels[pixel + step]));
+            let neighbours = &mut known[low as usize];
+            let border = neighbours.iter().find(|(to, _)| *to == high).map_or(pairs.len(), |(_, border)| *border);
+            if border == pairs.len() {
+                neighbours.push((high, border));
+                pairs.push([low, high]);
+                normals.push([0.0, 0.0]);
+            }
+            normals[border][usize::from(down)] += if *label == low { 1.0 } else { -1.0 };
+            meetings.push(Meeting { border, pixel, down });
         }
     }
-    let mut normals: BTreeMap<(u32, u32), [f32; 2]> = BTreeMap::new();
-    for (a, b, _, down) in &pairs {
-        let normal = normals.entry((*a.min(b), *a.max(b))).or_default();
-        normal[usize::from(*down)] += if a < b { 1.0 } else { -1.0 };
-    }
+    (pairs, normals, meetings)
+}
+
+/// Lengths of borders, and mean strengths along them, read in the direction of each border's mean normal.
+fn add_borders(evidence: &Evidence, regions: &mut [Region]) {
+    let Evidence { colours, edges, colour_edges, .. } = evidence;
+    let (pairs, normals, meetings) = meetings(evidence);
     let direction = |[x, y]: &[f32; 2]| {
         let turn = y.atan2(*x) / std::f32::consts::PI * DIRECTIONS as f32;
         turn.round().rem_euclid(DIRECTIONS as f32) as usize
     };
-    let mut borders: BTreeMap<(u32, u32), (usize, Border)> =
-        normals.iter().map(|(pair, normal)| (*pair, (direction(normal), Border::default()))).collect();
-    for (a, b, pixel, down) in pairs {
-        if let Some((direction, border)) = borders.get_mut(&(a.min(b), a.max(b))) {
-            let (y, x) = (pixel as usize / width, pixel as usize % width);
-            let (y2, x2) = if down { (y + 1, x) } else { (y, x + 1) };
-            let both = |strength: &dyn Fn(usize, usize) -> f32| 0.5 * f64::from(strength(y, x) + strength(y2, x2));
-            border.add(&Border {
-                length: 1.0,
-                edges: [0, 1].map(|scale: usize| both(&|y, x| edges[scale].at(y, x, *direction))),
-                gradient: both(&|y, x| colour_edges.at(y, x, *direction)),
-            });
-        }
+    let directions: Vec<usize> = normals.iter().map(direction).collect();
+    let mut borders = vec![Border::default(); pairs.len()];
+    for Meeting { border, pixel, down } in meetings {
+        let (y, x) = (pixel / colours.width, pixel % colours.width);
+        let (y2, x2) = if down { (y + 1, x) } else { (y, x + 1) };
+        let both = |strength: &dyn Fn(usize, usize) -> f32| 0.5 * f64::from(strength(y, x) + strength(y2, x2));
+        let direction = directions[border];
+        borders[border].add(&Border {
+            length: 1.0,
+            edges: [0, 1].map(|scale: usize| both(&|y, x| edges[scale].at(y, x, direction))),
+            gradient: both(&|y, x| colour_edges.at(y, x, direction)),
+        });
     }
-    for ((a, b), (_, border)) in borders {
+    for ([a, b], border) in pairs.into_iter().zip(borders) {
         regions[a as usize].borders.insert(b, border);
         regions[b as usize].borders.insert(a, border);
     }
@@ -258,15 +279,13 @@ impl Region {
     /// What merging with a neighbour costs, in a picture of `total` pixels.
     fn cost(&self, other: &Self, border: &Border, weights: &Weights, total: f64) -> f64 {
         let (n, m) = (self.size, other.size);
-        let means =
-            |a: &[f64], b: &[f64]| -> Vec<(f64, f64)> { a.iter().zip(b).map(|(a, b)| (a / n, b / m)).collect() };
+        let means = |a, b| means(a, b, n, m);
         let chi2: f64 = means(&self.texture, &other.texture)
-            .iter()
             .filter(|(a, b)| a + b > 1e-12)
             .map(|(a, b)| (a - b) * (a - b) / (a + b))
             .sum();
-        let colour: f64 = means(&self.colour, &other.colour).iter().map(|(a, b)| (a - b) * (a - b)).sum();
-        let spectral: f64 = means(&self.spectral, &other.spectral).iter().map(|(a, b)| (a - b).abs()).sum();
+        let colour: f64 = means(&self.colour, &other.colour).map(|(a, b)| (a - b) * (a - b)).sum();
+        let spectral: f64 = means(&self.spectral, &other.spectral).map(|(a, b)| (a - b).abs()).sum();
         let along = |sum: f64| sum / border.length;
         let cost = weights.texture * (0.5 * chi2).powf(TEXTURE_POWER)
             + weights.edges[0] * along(border.edges[0])
@@ -276,6 +295,11 @@ impl Region {
             + weights.spectral * spectral;
         cost * (n * m / (n + m) / (total * SIZE_UNIT)).powf(weights.size)
     }
+}
+
+/// The means of sums over `n` and over `m` pixels.
+fn means<'a>(a: &'a [f64], b: &'a [f64], n: f64, m: f64) -> impl Iterator<Item = (f64, f64)> + 'a {
+    a.iter().zip(b).map(move |(a, b)| (a / n, b / m))
 }
 
 /// A cost with the pair it belongs to; equal costs in the order of the pairs.
