@@ -20,6 +20,8 @@ Protect: TypeAlias = "bool | Literal['auto']"
 MAX_ITER = 300
 # Steps over all colours end when the error falls by less than this part: 0.0001 dB.
 _TOL = 2e-5
+# Sooner before that: what is then left to gain is gained by the steps over all colours.
+_COARSE_TOL = 1e-4
 # What rare colours may cost by default, as a part of the error: 0.1 dB.
 _PROTECTION = 10**0.01 - 1
 
@@ -84,7 +86,7 @@ class Fit:
         options: _core._PaletteOptions = {
             "n_clusters": n,
             "n_fixed": n_fixed,
-            "tol": _TOL,
+            "tol": _COARSE_TOL if coarse else _TOL,
             "max_iter": MAX_ITER,
             "coarse": coarse,
             "seed": self.seed,
