@@ -234,7 +234,7 @@ def fit_mixture(
     sample_weight: ArrayLike | None = None,
     unit: float = 1.0,
     covariance_type: CovarianceType = "full",
-    tol: float = 1e-4,
+    tol: float = 3e-5,
     max_iter: int = 3000,
     acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
@@ -262,7 +262,7 @@ def fit_mixture(
         Values are divided by this: 255 brings uint8 colours to [0, 1].
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Each component its own matrix; one matrix for all; a variance per feature; a single variance.
-    tol : float, default 1e-4
+    tol : float, default 3e-5
         Converged when the mean log-likelihood promises to gain less than this by all further passes, in nats per
         sample, as extrapolated from its latest gains. 0 runs exactly ``max_iter`` passes.
     max_iter : int, default 3000

@@ -267,7 +267,7 @@ def segment(
     *,
     mixture: Mixture | None = None,
     covariance_type: CovarianceType = "full",
-    tol: float = 1e-4,
+    tol: float = 3e-5,
     max_iter: int = 3000,
     acceleration: Acceleration | None = "lbfgs",
     n_init: int = 1,
@@ -303,7 +303,7 @@ def segment(
         ignored then.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         "full" follows shades of one material best; "spherical" is closest to a palette by k-means.
-    tol : float, default 1e-4
+    tol : float, default 3e-5
         Converged when the mean log-likelihood promises to gain less than this by all further passes, in nats per
         pixel. 0 runs exactly ``max_iter`` passes.
     max_iter : int, default 3000

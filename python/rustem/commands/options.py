@@ -32,7 +32,7 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
     add("--max-iter", type=positive, default=3000, metavar="N", help="most passes (3000)")
-    add("--tol", type=tolerance, default=1e-4, metavar="T", help="stop at a smaller gain, in nats per pixel (1e-4)")
+    add("--tol", type=tolerance, default=3e-5, metavar="T", help="stop at a smaller gain, in nats per pixel (3e-5)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
     starts = ("auto", "search", "k-means++", "random_from_data")
     add("--init", choices=starts, default="auto", help="kind of start (auto: search, unless N or T forbid)")
