@@ -277,9 +277,10 @@ def fit_mixture(
         "search" tries 8 to 40 starts on some thousand samples, splits and merges components of the best [3]_ [4]_, and
         starts where that ended highest: two to four times the time of one fit with few components, hardly more with
         many, and less luck. "k-means++" is greedy k-means++ with a few Lloyd steps; "random_from_data" draws k samples,
-        with equal weights and one variance. "auto" searches where the fit is one to the end (``tol`` above 0,
-        ``max_iter`` at least 200, accelerated, no ``reg_covar`` and no start given) and the likelihood has a maximum
-        (``covariance_floor`` above 0); else it is "k-means++".
+        with equal weights and one variance. "auto" searches for full covariances where the fit is one to the end
+        (``tol`` above 0, ``max_iter`` at least 200, accelerated, no ``reg_covar`` and no start given) and the
+        likelihood has a maximum (``covariance_floor`` above 0); else it is "k-means++", which also makes the best
+        palettes: those are what spherical covariances are for.
     weights_init, means_init, precisions_init : array-like, optional
         The start, or a part of it; shapes as in :class:`Mixture`, precisions being inverse covariances.
     reg_covar : float, default 0.0
@@ -347,7 +348,8 @@ def fit_mixture(
         init_params = "k-means++" if init_params == "auto" else init_params
     if init_params == "auto":
         to_the_end = tol > 0 and max_iter >= SEARCHES_FROM and acceleration is not None and reg_covar == 0
-        init_params = "search" if to_the_end and covariance_floor > 0 else "k-means++"
+        pays = covariance_type == "full" and covariance_floor > 0
+        init_params = "search" if pays and to_the_end else "k-means++"
     options: _core._FitOptions = {
         "n_components": k,
         "covariance_type": covariance_type,

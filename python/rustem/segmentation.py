@@ -313,8 +313,9 @@ def segment(
     n_init : int, default 1
         Starts from as many seeds, and keeps the best.
     init_params : {"auto", "search", "k-means++", "random_from_data"}, default "auto"
-        How the start is found: by trial runs with components split and merged, except where a fixed or small number of
-        passes, a start or textbook EM is asked for; see :func:`rustem.fit_mixture`.
+        How the start is found: for full covariances, by trial runs with components split and merged, except where a
+        fixed or small number of passes, a start or textbook EM is asked for; else by k-means++. See
+        :func:`rustem.fit_mixture`.
     weights_init, means_init, precisions_init : array-like, optional
         The start, or a part of it, over colours scaled to [0, 1] (or in ``color_space``).
     reg_covar : float, default 0.0

@@ -35,7 +35,7 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     add("--tol", type=tolerance, default=3e-5, metavar="T", help="stop at a smaller gain, in nats per pixel (3e-5)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
     starts = ("auto", "search", "k-means++", "random_from_data")
-    add("--init", choices=starts, default="auto", help="kind of start (auto: search, unless N or T forbid)")
+    add("--init", choices=starts, default="auto", help="kind of start (auto: search, where it pays)")
     add_run_options(add)
 
 
