@@ -21,7 +21,11 @@ _INDEXED = 3
 
 
 def encode(
-    index: NDArray[np.uint8], entries: NDArray[np.uint8], alpha: NDArray[np.uint8], profile: bytes | None
+    index: NDArray[np.uint8],
+    entries: NDArray[np.uint8],
+    alpha: NDArray[np.uint8],
+    profile: bytes | None,
+    compression: int = 9,
 ) -> bytes:
     """The file of a picture.
 
@@ -35,6 +39,8 @@ def encode(
         Opacity of each. Those that are not opaque should come first, as only up to the last of them are stored.
     profile : bytes or None
         ICC profile.
+    compression : int, default 9
+        Level of zlib, 1 to 9.
     """
     height, width = index.shape
     bits = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
@@ -44,7 +50,7 @@ def encode(
     chunks.append((b"PLTE", entries.tobytes()))
     if (alpha < 255).any():
         chunks.append((b"tRNS", alpha[: np.flatnonzero(alpha < 255)[-1] + 1].tobytes()))
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 7)
+    packer = zlib.compressobj(compression, zlib.DEFLATED, 15, 7)
     pixels = b"".join(packer.compress(rows) for rows in _rows(index, bits)) + packer.flush()
     chunks += [(b"IDAT", pixels), (b"IEND", b"")]
     return _MAGIC + b"".join(_chunk(*chunk) for chunk in chunks)

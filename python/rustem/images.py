@@ -176,6 +176,7 @@ def write_indexed(
     *,
     alpha: ArrayLike | None = None,
     icc_profile: bytes | None = None,
+    compression: int = 9,
     overwrite: bool = True,
 ) -> None:
     """Write a picture of k colours: as an indexed file where the format allows, else painted.
@@ -194,6 +195,8 @@ def write_indexed(
         The colours, or grey levels.
     alpha, icc_profile, overwrite
         As in `write`.
+    compression : int, default 9
+        How hard an indexed PNG is packed, from 1 to 9. 9 takes several times as long as 7 for files 1 to 7 % smaller.
 
     Raises
     ------
@@ -237,7 +240,9 @@ def write_indexed(
         from rustem import _indexed_png
 
         profile = icc_profile if describes(icc_profile, table[None]) else None
-        _save(path, lambda file: file.write(_indexed_png.encode(numbers, table, levels, profile)), overwrite)
+        _save(
+            path, lambda file: file.write(_indexed_png.encode(numbers, table, levels, profile, compression)), overwrite
+        )
         return
     image = Image.fromarray(numbers)
     image.putpalette(table.tobytes())

@@ -178,6 +178,7 @@ class Segmentation:
                 self.palette,
                 alpha=self._picture.alpha,
                 icc_profile=self._picture.icc_profile,
+                compression=7,
                 overwrite=overwrite,
             )
             return
