@@ -56,6 +56,7 @@ bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
 	$(BIN)/python benchmarks/png_size.py --docs docs/palettes.md
 	$(BIN)/python benchmarks/dithering.py --docs docs/palettes.md
 	$(BIN)/python benchmarks/palette_gallery.py docs/palettes.jpg
+	$(BIN)/python benchmarks/targets.py --docs docs/performance.md
 
 clean:
 	cargo clean
