@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import report
-from palettes import difference, seen_from_afar, write_page
+from pages import replace_table
+from palettes import difference, seen_from_afar
 from PIL import Image, ImageDraw, ImageFont
 
 import rustem
 
-MARKERS = "<!-- dithering: begin -->", "<!-- dithering: end -->"
 COLOURS = (8, 16, 64)
 WAYS = {"none": False, "edge-aware": True, "everywhere": {"method": "floyd-steinberg", "edge_aware": False}}
 
@@ -91,7 +91,7 @@ def main() -> None:
     text = table(rows)
     print(text)
     if options.docs:
-        write_page(options.docs, text, MARKERS)
+        replace_table(options.docs, "dithering", text)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from pages import replace_table
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ("spherical", "diag", "full", "tied")
@@ -44,10 +45,7 @@ def main() -> None:
     text = "\n\n".join(markdown(table) for table in tables)
     print(text)
     if args.page:
-        page = args.page.read_text()
-        begin, end = "<!-- kernels: begin -->", "<!-- kernels: end -->"
-        before, rest = page.split(begin)
-        args.page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+        replace_table(args.page, "kernels", text)
 
 
 def passes(

@@ -23,6 +23,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from pages import replace_table
 from PIL import Image
 from sklearn.cluster import KMeans
 
@@ -53,10 +54,7 @@ def main() -> None:
     table = passes(results, done_only=args.done) if args.what == "passes" else optima(results)
     print(table)
     if args.docs:
-        begin, end = f"<!-- {args.what}:begin -->", f"<!-- {args.what}:end -->"
-        text = args.docs.read_text(encoding="utf-8")
-        head, tail = text.split(begin)[0], text.split(end)[1]
-        args.docs.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8")
+        replace_table(args.docs, args.what, table)
 
 
 def pictures() -> list[Path]:

@@ -19,15 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import report
+from pages import replace_table
 from palette_peers import libimagequant
-from palettes import write_page
 from PIL import Image
 
 import rustem
 from rustem import _core
 from rustem._validation import available_cpus
 
-MARKERS = "<!-- palette-speed: begin -->", "<!-- palette-speed: end -->"
 PHOTOGRAPHS = ("sunset_by_Aitzol_Berasategi.jpg", "seeding_by_Clements_Engelhardt.jpg")
 MOSAIC = "a mosaic of Kodak photographs"
 SECONDS_FOR_DITHERING = 1.0
@@ -170,7 +169,7 @@ def main() -> None:
     text = tables(summary)
     print(text)
     if options.docs:
-        write_page(options.docs, text, MARKERS)
+        replace_table(options.docs, "palette-speed", text)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import report
+from pages import replace_table
 from palette_peers import BEST_OF_TEN, OURS, PEERS, Unavailable
 from palette_tables import tables
 from PIL import Image
@@ -36,7 +37,6 @@ FOLDERS = {"kodak": 1, "cq100": 4}
 ONLY_KODAK = "Pillow, median cut and k-means"
 HERE = Path(__file__).parent
 KEY = ("folder", "picture", "who", "k")
-MARKERS = "<!-- palettes: begin -->", "<!-- palettes: end -->"
 # What the eye resolves at some distance: a Gaussian of this many pixels.
 AFAR = 2.0
 
@@ -94,15 +94,6 @@ def append(file: Path, row: dict) -> None:
         lines.write(json.dumps({name: round(x, 5) if isinstance(x, float) else x for name, x in row.items()}) + "\n")
 
 
-def write_page(page: Path, text: str, markers: tuple[str, str]) -> None:
-    """Replace what stands between the markers."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(markers[0])
-    _, found, tail = rest.partition(markers[1])
-    if not found:
-        raise SystemExit(f"{page}: {markers[0]} and {markers[1]} must stand in it")
-    page.write_text(f"{head}{markers[0]}\n{text}\n{markers[1]}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=Path, default=Path("palettes.jsonl"))
@@ -135,7 +126,7 @@ def main() -> None:
     )
     print(text)
     if options.docs:
-        write_page(options.docs, text, MARKERS)
+        replace_table(options.docs, "palettes", text)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import report
-from palettes import difference, seen_from_afar, write_page
+from pages import replace_table
+from palettes import difference, seen_from_afar
 from PIL import Image
 
 import rustem
 from rustem import _indexed_png, images
 
-MARKERS = "<!-- png-size: begin -->", "<!-- png-size: end -->"
 COLOURS = (4, 16, 64, 256)
 OURS = {
     "rustem, srgb": {"color_space": "srgb"},
@@ -155,7 +155,7 @@ def main() -> None:
     text = f"{table(rows, len(paths))}\n\n{forms_table(forms)}"
     print(text)
     if options.docs:
-        write_page(options.docs, text, MARKERS)
+        replace_table(options.docs, "png-size", text)
 
 
 if __name__ == "__main__":

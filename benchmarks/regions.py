@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import report
+from pages import replace_table
 from PIL import Image
 
 import rustem
@@ -65,7 +66,7 @@ def main() -> None:
     for name, table in tables(summary).items():
         print(f"\n{table}")
         if args.docs:
-            replace_between(args.docs, name, table)
+            replace_table(args.docs, name, table)
     if args.gallery:
         gallery(args.gallery)
 
@@ -276,14 +277,6 @@ def tables(summary: dict) -> dict[str, str]:
             for row in summary["large"]
         ]
     return {"scores": "\n".join(scored), "times": "\n".join(timed)}
-
-
-def replace_between(page: Path, name: str, table: str) -> None:
-    text = page.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    head, _, rest = text.partition(begin)
-    _, _, tail = rest.partition(end)
-    page.write_text(f"{head}{begin}{table}\n{end}{tail}", encoding="utf-8")
 
 
 def gallery(path: Path, width: int = 400) -> None:

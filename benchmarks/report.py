@@ -6,12 +6,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pages import replace_table
 from peers import SCIKIT_LEARN, WHOLE
 
 from rustem import _core
 from rustem._validation import available_cpus
 
-BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 FLOOR, COMMAND = "bare floor, file to file", "rustem segment, file to file"
 PACKAGES = ("rustem", "numpy", "pillow", "scikit-learn", "opencv-contrib-python-headless")
 
@@ -49,11 +49,7 @@ def find(rows: list[dict], picture: str, family: str, who: str) -> dict | None:
 
 def write_readme(path: Path, summary: dict) -> None:
     """Replace what stands between the benchmark's markers."""
-    text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{path}: {BEGIN} and {END} must stand in it once each")
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    path.write_text(f"{head}{BEGIN}\n{readme_table(summary)}{END}{tail}", encoding="utf-8")
+    replace_table(path, "benchmark", readme_table(summary).rstrip())
 
 
 def readme_table(summary: dict) -> str:

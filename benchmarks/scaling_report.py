@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pages import replace_table
+
 
 def write_page(path: Path, rows: list[dict]) -> None:
-    """Replace what stands between the page's markers."""
-    text = path.read_text(encoding="utf-8")
+    """Replace the page's tables of what was measured."""
     tables = {"counting": counting_table, "road": road_table, "scaling": scaling_table, "startup": startup_table}
     for name, table in tables.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise SystemExit(f"{path}: {begin} and {end} must stand in it once each")
         lines = table(rows)
         if lines:
-            head, tail = text.split(begin)[0], text.split(end)[1]
-            text = "\n".join([f"{head}{begin}", *lines, end]) + tail
-    path.write_text(text, encoding="utf-8")
+            replace_table(path, name, "\n".join(lines))
 
 
 def of_kind(rows: list[dict], kind: str) -> list[dict]:

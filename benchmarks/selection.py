@@ -10,17 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import time
 from pathlib import Path
 
 import numpy as np
+from pages import replace_table
 from PIL import Image
 
 from rustem import select_components
 
 KS, NOISES, SEEDS = (1, 2, 3, 5, 8, 12), (2, 6, 12), (0, 1)
-MARKERS = ("<!-- selection:begin -->", "<!-- selection:end -->")
 
 
 def drawing(k: int, noise: float, seed: int) -> tuple[np.ndarray, int]:
@@ -111,10 +110,7 @@ def main() -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps({"drawings": made, "photographs": photos}, indent=1) + "\n")
     if arguments.docs:
-        page = arguments.docs.read_text()
-        pattern = re.escape(MARKERS[0]) + ".*" + re.escape(MARKERS[1])
-        filled = f"{MARKERS[0]}\n{text}\n{MARKERS[1]}"
-        arguments.docs.write_text(re.sub(pattern, lambda _: filled, page, flags=re.DOTALL))
+        replace_table(arguments.docs, "selection", text)
 
 
 if __name__ == "__main__":

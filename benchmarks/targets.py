@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from pages import replace_table
+
 FOLDER = Path(__file__).parent
-BEGIN, END = "<!-- targets:begin -->", "<!-- targets:end -->"
 
 
 class Figure(NamedTuple):
@@ -46,8 +47,7 @@ def main() -> None:
     table = "\n".join(["| | target | found | met |", "|---|---|---|---|", *(figure.row() for figure in figures)])
     print(table)
     if args.docs:
-        head, rest = args.docs.read_text(encoding="utf-8").split(BEGIN)
-        args.docs.write_text(f"{head}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        replace_table(args.docs, "targets", table)
 
 
 def read(name: str) -> list | dict:

@@ -103,11 +103,9 @@ class Quantization:
 
     def boundaries(self) -> NDArray[np.bool_]:
         """True (H, W) where a pixel's colour differs from the next one's along any axis."""
-        edges = np.zeros(self.labels.shape, dtype=bool)
-        for axis in range(self.labels.ndim):
-            here = (slice(None),) * axis + (slice(None, -1),)
-            edges[here] |= np.diff(self.labels, axis=axis) != 0
-        return edges
+        from rustem.pieces import borders
+
+        return borders(self.labels)
 
     def save(self, path: str | os.PathLike[str], *, side_by_side: bool = False, overwrite: bool = True) -> None:
         """Write the picture in its new colours, or the original and it side by side.

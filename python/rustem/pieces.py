@@ -1,4 +1,4 @@
-"""Small connected pieces of a segmentation, absorbed by their neighbours."""
+"""Connected pieces of a segmentation: their borders; small ones, absorbed by their neighbours."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 # Pixels whose probabilities are held at a time.
 _BLOCK = 1 << 18
+
+
+def borders(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a label (H, W) or (D, H, W) differs from the next one's along any axis."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    for axis in range(labels.ndim):
+        here = (slice(None),) * axis + (slice(None, -1),)
+        edges[here] |= np.diff(labels, axis=axis) != 0
+    return edges
 
 
 def absorb_small(segmentation: Segmentation, min_size: int, *, repaint: bool) -> Segmentation:
