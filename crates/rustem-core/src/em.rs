@@ -9,7 +9,7 @@ use crate::convergence::{last_step, remaining_gain};
 use crate::error::{Error, Result};
 use crate::kernels::{Densities, Moments, Posterior, Real, Workspace, fused_tiles, posterior_tile};
 use crate::mixture::{Mixture, Regularization};
-use crate::parallel::Threads;
+use crate::parallel::{LEAST_WORK, Threads};
 use crate::samples::{Samples, TILE};
 
 /// Tiles whose `f32` sums are added up before they go over to `f64`.
@@ -19,8 +19,6 @@ const MAX_BLOCKS: usize = 64;
 const MAX_SUMS: usize = 4 << 20;
 /// The least of a block, so that adding up its sums is little beside its work.
 const LEAST_TILES: usize = 4;
-/// The least work that is worth a block of its own, in products: about 50 µs, several times what it takes to wake a thread.
-const LEAST_WORK: usize = 3 << 20;
 
 /// When to stop, and what keeps covariances away from zero.
 #[derive(Debug, Clone, Copy)]
@@ -209,11 +207,14 @@ fn for_each_tile<T: Real, R: Send>(
     each: usize,
     write: impl Fn(&Posterior<T>, &[T], &mut [R]) -> f64 + Sync,
 ) -> Result<f64> {
-    let sums = threads.map_chunks(output, TILES_PER_RUN * TILE * each, |run, chunk, _| {
+    let (k, d) = (densities.n_components, densities.n_features);
+    let work = TILE * k * (d + densities.form.second_len(d) + 8);
+    let block_tiles = TILES_PER_RUN.max(LEAST_WORK / work);
+    let sums = threads.map_chunks(output, block_tiles * TILE * each, |block, chunk, _| {
         let mut posterior = Posterior::new(densities);
         let mut sum = 0.0;
         for (offset, chunk) in chunk.chunks_mut(TILE * each).enumerate() {
-            let (values, weights) = samples.tile(run * TILES_PER_RUN + offset);
+            let (values, weights) = samples.tile(block * block_tiles + offset);
             posterior_tile(densities, values, &mut posterior);
             sum += write(&posterior, weights, chunk);
         }

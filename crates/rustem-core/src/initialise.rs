@@ -12,15 +12,13 @@ use crate::covariance::CovarianceType;
 use crate::error::{Error, Result};
 use crate::kernels::{Form, Moments, Real, lower_tile, nearest_tile, potentials_tile};
 use crate::mixture::{Mixture, Regularization};
-use crate::parallel::Threads;
+use crate::parallel::{LEAST_WORK, Threads};
 use crate::samples::{Samples, TILE};
 
 /// Lloyd steps after k-means++: most of the gain comes with the first few, EM does the rest.
 const LLOYD_STEPS: usize = 5;
 /// Tiles that seed the centres (131,072 samples); more add time but no better seeds.
 const MAX_TILES: usize = 1024;
-/// Tiles that one thread takes at a time.
-const TILES_PER_BLOCK: usize = 32;
 
 /// How the means are chosen where none are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +148,11 @@ fn spread(n_tiles: usize) -> Vec<usize> {
     (0..n_tiles).step_by(n_tiles.div_ceil(MAX_TILES)).collect()
 }
 
+/// As many as are worth a block, with so many products for each sample.
+fn tiles_per_block(work: usize) -> usize {
+    LEAST_WORK.div_ceil(TILE * work)
+}
+
 /// Uniform in [0, 1).
 fn uniform(random: &mut Pcg64Mcg) -> f64 {
     (random.next_u64() >> 11) as f64 * (-53f64).exp2()
@@ -220,17 +223,18 @@ pub(crate) fn plus_plus<T: Real>(
 ) -> Result<Vec<T>> {
     let d = samples.n_features();
     let n_candidates = 2 + (k as f64).ln() as usize;
-    let block_len = TILES_PER_BLOCK * TILE;
-    let block_tiles = |block: usize| tiles.iter().skip(block * TILES_PER_BLOCK).map(|tile| samples.tile(*tile));
+    let block_tiles = |distances: usize| tiles_per_block(distances * (d + 4));
+    let lower_tiles = block_tiles(1);
     // Squared distance of each sample to its nearest centre, and its weighted sum in each tile.
     let mut distance = vec![T::ONE; tiles.len() * TILE];
     let mut potentials: Vec<f64> =
         tiles.iter().map(|tile| samples.tile(*tile).1.iter().map(|weight| weight.to_f64()).sum()).collect();
     let mut centres: Vec<T> = Vec::with_capacity(k * d);
     let lower = |distance: &mut [T], centre: &[T]| -> Result<Vec<f64>> {
-        let lowered = threads.map_chunks(distance, block_len, |block, distance, _| {
-            let tiles = block_tiles(block).zip(distance.chunks_mut(TILE));
-            Ok(tiles.map(|((values, weights), distance)| lower_tile(values, weights, centre, distance)).collect())
+        let lowered = threads.map_chunks(distance, lower_tiles * TILE, |block, distance, _| {
+            let tiles = tiles[block * lower_tiles..].iter().map(|tile| samples.tile(*tile));
+            let lower = |((values, weights), distance)| lower_tile(values, weights, centre, distance);
+            Ok(tiles.zip(distance.chunks_mut(TILE)).map(lower).collect())
         })?;
         Ok(lowered.into_iter().flat_map(|sums: Vec<f64>| sums).collect())
     };
@@ -261,10 +265,12 @@ pub(crate) fn plus_plus<T: Real>(
         }
         let mut best = 0;
         if n_drawn > 1 {
-            let sums = threads.map(tiles.len().div_ceil(TILES_PER_BLOCK), |block, _| {
+            let block_tiles = block_tiles(n_drawn);
+            let sums = threads.map(tiles.len().div_ceil(block_tiles), |block, _| {
                 let mut sums = vec![0.0; n_drawn];
-                let distances = distance[block * block_len..].chunks(TILE);
-                for ((values, weights), distance) in block_tiles(block).zip(distances).take(TILES_PER_BLOCK) {
+                let distances = distance.chunks(TILE).skip(block * block_tiles);
+                for (tile, distance) in tiles.iter().skip(block * block_tiles).zip(distances).take(block_tiles) {
+                    let (values, weights) = samples.tile(*tile);
                     potentials_tile(values, weights, distance, &candidates, &mut sums);
                 }
                 Ok(sums)
@@ -335,8 +341,9 @@ fn each_nearest<T: Real, R: Clone + Send + Sync>(
     threads: &Threads,
     add: impl Fn(&mut R, Nearest<T>) + Sync,
 ) -> Result<Vec<R>> {
+    let d = samples.n_features();
     // Few blocks, since each has a set of sums.
-    let block_tiles = tiles.len().div_ceil(32).max(8);
+    let block_tiles = tiles.len().div_ceil(32).max(tiles_per_block(centres.len() + 30 * d));
     threads.map(tiles.len().div_ceil(block_tiles), |block, checkpoint| {
         let mut sums = zero.clone();
         let (mut nearest, mut distance) = ([T::default(); TILE], [T::default(); TILE]);

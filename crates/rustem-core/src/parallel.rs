@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 
 /// How often the calling thread asks whether it should stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The least work that is worth a block of its own, in products: about 50 µs, several times what it takes to wake a thread.
+pub(crate) const LEAST_WORK: usize = 3 << 20;
 /// More threads than this help nobody, and thousands take seconds to start.
 const MAX_THREADS: usize = 256;
 
