@@ -7,6 +7,19 @@ from PIL import Image
 from rustem import images
 
 
+def test_large_pictures_are_packed_in_pieces_the_same_on_any_number_of_threads(tmp_path, monkeypatch):
+    labels = (np.add.outer(np.arange(2100) ** 2, np.arange(1500)) // 700) % 200
+    palette = np.random.default_rng(0).integers(0, 256, (200, 3)).astype(np.uint8)
+    files = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("RUSTEM_NUM_THREADS", threads)
+        images.write_indexed(tmp_path / "x.png", labels, palette, compression=1)
+        files.append((tmp_path / "x.png").read_bytes())
+    assert files[0] == files[1]
+    with Image.open(tmp_path / "x.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), labels)
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 16, 17, 256])
 @pytest.mark.parametrize("width", [1, 7, 33])
 def test_indexed_png_of_every_depth(tmp_path, k, width):
