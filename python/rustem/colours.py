@@ -102,7 +102,7 @@ def count_colours(
 
         scaled = features / np.float32(unit) if features.dtype.kind == "u" else features
         features = np.ascontiguousarray(to_space(scaled, color_space))
-    return Colours(values, features, None if counts is None else counts.astype(np.float64), index, mask)
+    return Colours(values, features, counts, index, mask)
 
 
 def rounding_noise(features: NDArray[Any], unit: float) -> float:

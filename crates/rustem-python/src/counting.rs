@@ -31,7 +31,7 @@ pub(crate) fn count_colours<'py>(
     }
 }
 
-type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>);
+type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
 
 fn count_of<'py, C: Channel + Element>(
     py: Python<'py>,

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 /// A channel value that can be part of a key.
-pub trait Channel: Copy + Default + Send + Sync {
+pub trait Channel: Copy + Default + PartialEq + Send + Sync {
     #[doc(hidden)]
     const BYTES: usize;
     #[doc(hidden)]
@@ -81,7 +81,16 @@ impl<C: Channel, const N: usize> Keys<C, N> {
 
     pub(super) fn colour(&self, key: u64) -> [C; N] {
         let bytes = self.separate.iter().take(Self::BITS / 8).enumerate();
-        let bits = bytes.fold(0, |bits, (byte, table)| bits | table[(key >> (8 * byte)) as usize & 255]);
+        Self::from_bits(bytes.fold(0, |bits, (byte, table)| bits | table[(key >> (8 * byte)) as usize & 255]))
+    }
+
+    /// The bits of the channels side by side.
+    #[inline(always)]
+    pub(super) fn bits(pixel: &[C; N]) -> u64 {
+        pixel.iter().rev().fold(0, |bits, value| bits << (Self::CHANNEL_BITS % 64) | value.widen())
+    }
+
+    pub(super) fn from_bits(bits: u64) -> [C; N] {
         std::array::from_fn(|channel| C::narrow(bits >> (channel * Self::CHANNEL_BITS)))
     }
 }
@@ -98,6 +107,7 @@ mod tests {
         let keys = Keys::<u16, 4>::new();
         for pixel in [[0, 1, 2, 3], [65535, 256, 255, 0xABCD], [1 << 15, 1 << 15, 0, 1]] {
             assert_eq!(keys.colour(keys.key(&pixel)), pixel);
+            assert_eq!(Keys::<u16, 4>::from_bits(Keys::bits(&pixel)), pixel);
         }
     }
 }
