@@ -106,6 +106,14 @@ def test_photographs_get_few_and_the_same_twice(large_photograph):
         np.testing.assert_array_equal(selection.values[name], again.values[name])
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_large_photographs_are_correlated_as_their_pixels_on_a_grid(large_photograph, monkeypatch, masked):
+    mask = np.hypot(*np.ogrid[-256:256, -256:256]) < 230 if masked else None
+    whole = select_components(large_photograph, [8], mask=mask).n_effective
+    monkeypatch.setattr("rustem.selection.MOST_CORRELATED", 1 << 14)
+    assert select_components(large_photograph, [8], mask=mask).n_effective == pytest.approx(whole, rel=0.1)
+
+
 def test_segment_with_auto(photograph):
     automatic = rustem.segment(photograph, "auto")
     assert automatic.n_requested == select_components(photograph).n_components
