@@ -16,9 +16,11 @@ def random_pixels(dtype, channels, n=300_000, levels=40):
 @pytest.mark.parametrize("n_threads", [1, 2, 8])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 def test_counts_agree_with_numpy(dtype, channels, masked, n_threads):
-    pixels = random_pixels(dtype, channels, levels=24 if channels < 4 else 12)
+    pixels = random_pixels(np.uint16 if dtype is not np.uint8 else dtype, channels, levels=24 if channels < 4 else 12)
+    if np.dtype(dtype).kind == "f":
+        pixels = (pixels / 999 - 30).astype(dtype)
     mask = np.random.default_rng(0).random(len(pixels)) < 0.3 if masked else None
     colours = count_colours(pixels, 1.0, "srgb", n_threads, mask)
     inside = pixels if mask is None else pixels[mask]
@@ -47,6 +49,7 @@ def test_noise_is_not_counted(n_threads):
     random = np.random.default_rng(0)
     assert _core.count_colours(random.integers(0, 256, (300_000, 3), dtype=np.uint8), n_threads) is None
     assert _core.count_colours(random.integers(0, 65536, (300_000, 3), dtype=np.uint16), n_threads) is None
+    assert _core.count_colours(random.random((300_000, 3)), n_threads) is None
     few = random.integers(0, 256, (60, 50, 3), dtype=np.uint8)
     assert segment(few, 2, tol=0, max_iter=2).n_distinct == len(np.unique(few.reshape(-1, 3), axis=0))
 
@@ -55,7 +58,8 @@ def test_masks_of_counted_and_uncounted_pictures(photograph):
     mask = np.zeros(photograph.shape[:2], dtype=bool)
     mask[10:90, 20:100] = True
     photograph = photograph // 8 * 8
-    floats = np.where(mask[..., np.newaxis], photograph, np.nan).astype(np.float32) / np.float32(255)
+    noise = np.random.default_rng(0).uniform(0, 1e-4, photograph.shape)
+    floats = np.where(mask[..., np.newaxis], photograph / 255 + noise, np.nan).astype(np.float32)
     start = {"means_init": photograph[20:100:20, 64][:4] / 255, "weights_init": np.full(4, 0.25), "reg_covar": 1e-3}
     counted = segment(photograph, 4, tol=0, max_iter=10, mask=mask, **start)
     uncounted = segment(floats, 4, tol=0, max_iter=10, mask=mask, **start)
@@ -67,6 +71,21 @@ def test_masks_of_counted_and_uncounted_pictures(photograph):
         assert (seg.image[~mask] == 0).all()
     np.testing.assert_allclose(counted.mixture.means, uncounted.mixture.means, atol=1e-3)
     assert (counted.labels == uncounted.labels).mean() > 0.995
+
+
+@pytest.mark.parametrize(
+    ("unit", "shift", "dtype"), [(255, 0, np.float32), (255, 0, np.float64), (255, 0.5, np.float32), (1, 99, np.int16)]
+)
+def test_whole_numbers_that_came_as_floats_are_counted(photograph, unit, shift, dtype):
+    """Scaled or not, signed or not: as many colours as the whole numbers have, and the same labels."""
+    floats = (photograph / unit - shift).astype(dtype)
+    means, floor = photograph[::20, 64][:5] / unit, 1e-3 * (255 / unit) ** 2
+    options = {"weights_init": np.full(5, 0.2), "tol": 0, "max_iter": 10}
+    whole = segment(photograph, 5, means_init=means * unit / 255, reg_covar=1e-3, **options)
+    seg = segment(floats, 5, means_init=means - shift, reg_covar=floor, **options)
+    assert seg.n_distinct == whole.n_distinct
+    assert (seg.labels == whole.labels).mean() > 0.995
+    np.testing.assert_allclose((seg.palette + shift) * unit, whole.palette, atol=2)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

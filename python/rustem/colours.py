@@ -93,7 +93,7 @@ def count_colours(
 ) -> Colours:
     """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
     counted = None
-    if pixels.dtype.kind == "u" and pixels.shape[1] <= 4:
+    if pixels.shape[1] <= 4:
         counted = _core.count_colours(np.ascontiguousarray(pixels), threads, mask)
     values, counts, index = (pixels if mask is None else pixels[mask], None, None) if counted is None else counted
     features = np.ascontiguousarray(values)
@@ -105,11 +105,14 @@ def count_colours(
     return Colours(values, features, counts, index, mask)
 
 
-def rounding_noise(features: NDArray[Any], unit: float) -> float:
+def rounding_noise(features: NDArray[Any], unit: float, counts: NDArray[np.float64] | None = None) -> float:
     """Variance that no component falls below: that of rounding to a step, or a millionth of a float picture's own.
 
     Other colour spaces are scaled so that a step of sRGB is about a step there.
     """
     if unit > 1:
         return 1 / (12 * unit**2)
-    return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
+    if counts is None:
+        return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
+    deviations = features - np.average(features, axis=0, weights=counts)
+    return 1e-6 * float(np.average(deviations**2, axis=0, weights=counts).mean())

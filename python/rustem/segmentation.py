@@ -181,7 +181,7 @@ def segment(
     unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
     colours = count_colours(pixels, unit, color_space, threads, None if inside is None else inside.ravel())
     feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
-    floor = rounding_noise(colours.features, unit) + check_number("reg_covar", reg_covar)
+    floor = rounding_noise(colours.features, unit, colours.counts) + check_number("reg_covar", reg_covar)
     if mixture is None:
         if n_components == "auto":
             from rustem.selection import choose

@@ -5,7 +5,8 @@ use numpy::{
     PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
-use rustem_core::colours::{self, Channel};
+use rustem_core::colours::{self, Colours};
+use rustem_core::error::Result;
 use rustem_core::parallel::Threads;
 
 use crate::convert::{Rows, in_c_order, interrupted, raise};
@@ -13,7 +14,7 @@ use crate::convert::{Rows, in_c_order, interrupted, raise};
 /// Pixels below which starting threads takes longer than the work.
 const WORTH_THREADS: usize = 1 << 19;
 
-/// Distinct rows of (n, c) uint8 or uint16 `pixels`: (colours, counts, index), or None where counting does not pay.
+/// Distinct rows of (n, c) `pixels`: (colours, counts, index), or None where counting does not pay.
 ///
 /// Pixels that `mask` (n,) leaves out are not counted; their index is the number of colours.
 #[pyfunction]
@@ -25,19 +26,21 @@ pub(crate) fn count_colours<'py>(
     mask: Option<PyReadonlyArray1<'py, bool>>,
 ) -> PyResult<Option<ColourArrays<'py>>> {
     match pixels {
-        Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref()),
-        Rows::U16(pixels) => count_of(py, &pixels, n_threads, mask.as_ref()),
-        Rows::F32(_) | Rows::F64(_) => Ok(None),
+        Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count),
+        Rows::U16(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count),
+        Rows::F32(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count_floats),
+        Rows::F64(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count_floats),
     }
 }
 
 type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
 
-fn count_of<'py, C: Channel + Element>(
+fn count_of<'py, C: Element + Send + Sync>(
     py: Python<'py>,
     pixels: &PyReadonlyArray2<'py, C>,
     n_threads: usize,
     mask: Option<&PyReadonlyArray1<'py, bool>>,
+    count: impl Fn(&[C], usize, Option<&[bool]>, &mut [u32], &Threads) -> Result<Option<Colours<C>>> + Sync,
 ) -> PyResult<Option<ColourArrays<'py>>> {
     let [n, channels] = *pixels.shape() else { return Ok(None) };
     let index: Bound<PyArray1<u32>> = empty(py, [n])?;
@@ -45,7 +48,7 @@ fn count_of<'py, C: Channel + Element>(
     let (values, numbers) = (in_c_order(pixels)?, numbers.as_slice_mut()?);
     let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
     let counted = py
-        .detach(|| colours::count(values, channels, mask, numbers, &threads_for(n, n_threads)))
+        .detach(|| count(values, channels, mask, numbers, &threads_for(n, n_threads)))
         .map_err(|error| raise(py, error))?;
     counted
         .map(|found| {

@@ -8,6 +8,7 @@
 mod bitmap;
 mod keys;
 mod paint;
+mod ranks;
 mod table;
 
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,7 @@ use crate::parallel::Threads;
 pub use keys::Channel;
 use keys::Keys;
 pub use paint::paint;
+pub use ranks::{Float, count_floats};
 
 /// Pixels that are counted at a time.
 const BLOCK: usize = 1 << 16;

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::parallel::Threads;
 
 /// Before a table is filled, as many stripes of as many pixels must not be this full of different colours.
-const STRIPES: usize = 8;
-const STRIPE: usize = 4096;
+pub(super) const STRIPES: usize = 8;
+pub(super) const STRIPE: usize = 4096;
 const HOPELESS: f64 = 0.95;
 
 /// Colours with their pixels, numbered in the order in which they were met; found by open addressing with linear probing.
