@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage import color
 
-from rustem.colorspaces import COLOR_SPACES, from_space, to_space
+from rustem.colorspaces import COLOR_SPACES, from_space, oklab_of_stored, to_space
 from rustem.exceptions import InvalidInputError
 
 
@@ -88,3 +88,12 @@ def test_one_line_says_what_is_wrong():
         to_space(np.zeros((1, 3), np.uint8), "lab")
     with pytest.raises(InvalidInputError, match=r"the shape is \(5, 1\)"):
         from_space(np.zeros((5, 1)), "lab")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_oklab_of_stored_values_is_that_of_their_share(dtype):
+    highest = np.iinfo(dtype).max
+    colours = np.random.default_rng(0).integers(0, highest + 1, (1000, 3)).astype(dtype)
+    colours[:2] = [[0] * 3, [highest] * 3]
+    expected = to_space(colours / highest, "oklab") * [1, 2, 2]
+    np.testing.assert_allclose(oklab_of_stored(colours, 2), expected, atol=2e-6)

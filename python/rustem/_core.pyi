@@ -16,6 +16,7 @@ __all__ = [
     "label",
     "log_densities",
     "nearest",
+    "oklab",
     "paint",
     "pieces",
     "regions",
@@ -117,7 +118,11 @@ class _PaletteOptions(TypedDict):
 @final
 class Levels:
     def __new__(
-        cls, samples: NDArray[np.float32], sample_weight: NDArray[np.float64] | None, n_clusters: int
+        cls,
+        samples: NDArray[np.float32],
+        sample_weight: NDArray[np.float64] | None,
+        n_clusters: int,
+        colours: NDArray[Any] | None = None,
     ) -> Self: ...
     def fit(
         self,
@@ -132,6 +137,12 @@ class Levels:
 def nearest(
     samples: NDArray[np.float32], centres: NDArray[np.float64], n_threads: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
+def oklab(
+    colours: NDArray[Any],
+    linear: NDArray[np.float32],
+    cones: list[list[float]],
+    axes: list[list[float]],
+) -> NDArray[np.float32]: ...
 def simd_level() -> str: ...
 def decode_png16(data: bytes, max_pixels: int) -> NDArray[np.uint16]: ...
 def encode_png16(pixels: NDArray[np.uint16], icc_profile: bytes | None = None) -> bytes: ...

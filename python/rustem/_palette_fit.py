@@ -77,11 +77,15 @@ class Fit:
             return start
         if self._levels is None:
             seen, width = self.visible, self.features.shape[1]
-            features, counts = (self.features, self.counts) if seen.all() else (self.features[seen], self.counts[seen])
+            features, counts, values = self.features, self.counts, self.colours.values
+            if not seen.all():
+                features, counts, values = features[seen], counts[seen], values[seen]
             if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
                 width -= 1  # as if there were no alpha
             self._constant = features[:1, width:]
-            self._levels = _core.Levels(np.ascontiguousarray(features[:, :width]), counts, n)
+            self._levels = _core.Levels(
+                np.ascontiguousarray(features[:, :width]), counts, n, np.ascontiguousarray(values[:, :width])
+            )
         width = self.features.shape[1] - self._constant.shape[1]
         options: _core._PaletteOptions = {
             "n_clusters": n,

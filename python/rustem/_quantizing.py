@@ -57,12 +57,20 @@ class Space:
 
     def features(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Features (m, d) of colours (m, C) in the picture's type, alpha last where there is one."""
-        scaled = np.ascontiguousarray(values[:, : self.channels]).astype(np.float32) / np.float32(self.unit)
+        stored = np.ascontiguousarray(values[:, : self.channels])
+        if self.name == "oklab" and self.channels == 3 and self.dtype.kind == "u":
+            from rustem.colorspaces import oklab_of_stored
+
+            return self._with_alpha(oklab_of_stored(stored, self._chroma), values)
+        scaled = stored.astype(np.float32) / np.float32(self.unit)
         if self.name != "srgb":
             from rustem.colorspaces import to_space
 
             scaled = to_space(np.broadcast_to(scaled, (len(scaled), 3)), self.name)[:, : self.channels]
             scaled[:, 1:] *= np.float32(self._chroma)
+        return self._with_alpha(scaled, values)
+
+    def _with_alpha(self, scaled: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float32]:
         if self.has_alpha:
             alpha, white = values[:, -1:].astype(np.float32) / np.float32(self.unit), self._white
             half = alpha * np.float32(np.sqrt(white.sum()) / 2)

@@ -22,11 +22,13 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rustem import _core
 from rustem.exceptions import InvalidInputError
 
 ColorSpace: TypeAlias = Literal["srgb", "linear", "lab", "oklab"]
@@ -128,6 +130,21 @@ def lightness_slope(luminance: _Floats) -> _Floats:
     """Derivative of CIELAB's lightness (from 0 to 1) by luminance, up to its factor of 1.16."""
     knee = np.asarray(_LAB_KNEE, luminance.dtype)
     return 1 / (3 * np.cbrt(np.maximum(luminance, knee**3)) ** 2)
+
+
+def oklab_of_stored(colours: NDArray[np.unsignedinteger], chroma: float = 1) -> NDArray[np.float32]:
+    """OKLab (n, 3) of uint8 or uint16 sRGB colours (n, 3), a and b multiplied by ``chroma``; much sooner by table."""
+    scale = np.array([[1.0], [chroma], [chroma]])
+    return _core.oklab(
+        colours, _stored_light(colours.dtype), _LMS_FROM_LINEAR.tolist(), (scale * _OKLAB_FROM_ROOTS).tolist()
+    )
+
+
+@cache
+def _stored_light(dtype: np.dtype[np.unsignedinteger]) -> NDArray[np.float32]:
+    """The light of each value that the type can hold."""
+    highest = np.iinfo(dtype).max
+    return _linear_from_srgb(np.arange(highest + 1) / highest).astype(np.float32)
 
 
 def _linear_from_srgb(rgb: _Floats) -> _Floats:

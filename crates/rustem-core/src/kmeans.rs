@@ -19,6 +19,7 @@ use crate::initialise::plus_plus;
 use crate::parallel::Threads;
 use crate::samples::Element;
 use cloud::{Cloud, Sums};
+pub use morton::colour_keys;
 
 /// Samples that the search is done on, if there are more: so many, or so many for each centre.
 const SEARCH_SAMPLES: usize = 8192;
@@ -76,12 +77,24 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// Sorts samples (n, d) for fits of about `n_clusters` centres.
+    /// Sorts samples (n, d) for fits of about `n_clusters` centres, by `keys` where there are any, as from
+    /// [`colour_keys`]. Samples in the order of their keys stay as they are, much sooner.
     ///
     /// # Errors
-    /// Samples or weights that are none.
-    pub fn new<E: Element>(rows: &[E], d: usize, weights: Option<&[f64]>, n_clusters: usize) -> Result<Self> {
-        let mut clouds = vec![Cloud::new(rows, d, weights)?];
+    /// Samples, weights or keys that are none.
+    pub fn new<E: Element>(
+        rows: &[E],
+        d: usize,
+        weights: Option<&[f64]>,
+        n_clusters: usize,
+        keys: Option<Vec<u32>>,
+    ) -> Result<Self> {
+        if let Some(keys) = &keys
+            && keys.len() * d != rows.len()
+        {
+            return Err(Error::Length { what: "keys", expected: rows.len() / d.max(1), found: keys.len() });
+        }
+        let mut clouds = vec![Cloud::new(rows, d, weights, keys)?];
         let few = SEARCH_SAMPLES.max(SEARCH_SAMPLES_EACH.saturating_mul(n_clusters));
         let finer = few.saturating_mul(FINER);
         for most in if clouds[0].samples.len() > finer.saturating_mul(2) { vec![finer, few] } else { vec![few] } {
@@ -138,7 +151,7 @@ impl Levels {
 /// # Errors
 /// Rows that are none; centres that do not fit; an interruption.
 pub fn nearest<E: Element>(rows: &[E], d: usize, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
-    nearest_in(&Cloud::new(rows, d, None)?, centres, threads)
+    nearest_in(&Cloud::new(rows, d, None, None)?, centres, threads)
 }
 
 fn nearest_in(cloud: &Cloud, centres: &[f64], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
@@ -167,7 +180,7 @@ impl Cloud {
         let mut centres = self.enter(centres);
         let (sums, n_iter) = lloyd(self, &mut centres, limits, threads, progress)?;
         let scale = self.samples.scale;
-        let error = sums.total_error() * scale * scale / self.samples.total_weight();
+        let error = sums.error * scale * scale / self.samples.total_weight();
         Ok(Clusters { centres: self.leave(&centres), error, n_iter })
     }
 }
@@ -217,7 +230,7 @@ fn lloyd(
     loop {
         n_iter += 1;
         let sums = cloud.sums(centres, threads)?;
-        let error = sums.total_error();
+        let error = sums.error;
         if error > last && stretch > 1.0 && n_iter < limits.max_iter {
             centres.copy_from_slice(&means); // that was too far
             stretch = 1.0;
@@ -267,7 +280,7 @@ mod tests {
     }
 
     fn run(rows: &[u8], weights: &[f64], config: &Config, threads: &Threads) -> Clusters {
-        let levels = Levels::new(rows, 3, Some(weights), config.n_clusters).expect("valid input");
+        let levels = Levels::new(rows, 3, Some(weights), config.n_clusters, None).expect("valid input");
         levels.fit(config, threads, &mut |_, _| ControlFlow::Continue(())).expect("valid input")
     }
 
@@ -304,7 +317,7 @@ mod tests {
     #[test]
     fn a_fit_that_ends_on_cells_is_nearly_as_good() {
         let (rows, weights) = colours(100_000);
-        let levels = Levels::new(&rows, 3, Some(&weights), 20).expect("valid input");
+        let levels = Levels::new(&rows, 3, Some(&weights), 20, None).expect("valid input");
         assert_eq!(levels.clouds.len(), 3);
         let fit = |config: &Config| {
             levels.fit(config, &Threads::single(), &mut |_, _| ControlFlow::Continue(())).expect("valid input")
@@ -335,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let levels = Levels::new(&[1u8, 2, 3], 3, None, 1).expect("valid input");
+        let levels = Levels::new(&[1u8, 2, 3], 3, None, 1, None).expect("valid input");
         let fit = |config: &Config| levels.fit(config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()));
         assert!(fit(&config(0)).is_err());
         assert!(fit(&Config { start: vec![0.0; 6], ..config(1) }).is_err());
@@ -347,7 +360,7 @@ mod tests {
     fn an_interrupt_ends_the_fit() {
         let (rows, weights) = colours(50_000);
         let stop = |_: usize, _: f64| ControlFlow::Break(());
-        let levels = Levels::new(&rows, 3, Some(&weights), 30).expect("valid input");
+        let levels = Levels::new(&rows, 3, Some(&weights), 30, None).expect("valid input");
         let outcome = levels.fit(&config(30), &Threads::single(), &mut { stop });
         assert_eq!(outcome, Err(Error::Interrupted));
     }

@@ -207,7 +207,7 @@ mod _core {
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
     #[pymodule_export]
-    use super::quantize::{Levels, nearest};
+    use super::quantize::{Levels, nearest, oklab};
     #[pymodule_export]
     use super::regions::{absorb_pieces, pieces, regions};
     #[pymodule_export]

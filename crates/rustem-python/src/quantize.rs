@@ -8,9 +8,10 @@ use numpy::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::kmeans::{self, Config};
+use rustem_core::oklab::{Space, coordinates};
 use rustem_core::parallel::Threads;
 
-use crate::convert::{in_c_order, interrupted, raise};
+use crate::convert::{Rows, in_c_order, interrupted, raise};
 
 /// What [`Levels::fit`] is asked for, by name.
 #[derive(FromPyObject)]
@@ -25,7 +26,8 @@ pub(crate) struct PaletteOptions {
     n_threads: usize,
 }
 
-/// Weighted samples (n, d), sorted for any number of fits of about `n_clusters` centres.
+/// Weighted samples (n, d), sorted for any number of fits of about `n_clusters` centres: by the integer `colours`
+/// (n, c) that they were made of, if given. Where those are sorted already, as counted ones are, that takes no time.
 #[pyclass(frozen, module = "rustem._core")]
 pub(crate) struct Levels {
     levels: kmeans::Levels,
@@ -35,15 +37,22 @@ pub(crate) struct Levels {
 #[pymethods]
 impl Levels {
     #[new]
+    #[pyo3(signature = (samples, sample_weight, n_clusters, colours=None))]
     fn new(
         py: Python<'_>,
         samples: PyReadonlyArray2<'_, f32>,
         sample_weight: Option<PyReadonlyArray1<'_, f64>>,
         n_clusters: usize,
+        colours: Option<Rows<'_>>,
     ) -> PyResult<Self> {
         let (rows, n_features) = (in_c_order(&samples)?, samples.shape()[1]);
         let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-        let levels = py.detach(|| kmeans::Levels::new(rows, n_features, weights, n_clusters));
+        let keys = match &colours {
+            Some(Rows::U8(colours)) => kmeans::colour_keys(in_c_order(colours)?, colours.shape()[1]),
+            Some(Rows::U16(colours)) => kmeans::colour_keys(in_c_order(colours)?, colours.shape()[1]),
+            _ => None,
+        };
+        let levels = py.detach(|| kmeans::Levels::new(rows, n_features, weights, n_clusters, keys));
         Ok(Self { levels: levels.map_err(|error| raise(py, error))?, n_features })
     }
 
@@ -101,6 +110,23 @@ impl Levels {
         }
         in_c_order(points)
     }
+}
+
+/// Coordinates (n, 3) of (n, 3) uint8 or uint16 `colours` in a space like `OKLab`: the light of each stored value by table,
+/// weights (3, 3) of the light in the `cones`, and of the cube roots of their responses in the `axes`.
+#[pyfunction]
+pub(crate) fn oklab<'py>(
+    py: Python<'py>,
+    colours: Rows<'py>,
+    linear: PyReadonlyArray1<'py, f32>,
+    cones: [[f32; 3]; 3],
+    axes: [[f32; 3]; 3],
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let space = Space { linear: linear.as_slice()?, cones, axes };
+    let found = crate::convert::with_rows!(colours, |values, _d, _T| py.detach(|| coordinates(values, &space)));
+    let found = found.map_err(|error| raise(py, error))?;
+    let n = found.len() / 3;
+    found.into_pyarray(py).reshape([n, 3])
 }
 
 /// Labels, and squared distances.

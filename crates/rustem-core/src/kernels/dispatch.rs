@@ -213,14 +213,13 @@ pub(crate) fn box_margins<T: Real>(low: &[T], high: &[T], centres: &[T], margins
 
 /// See [`distances::cluster_tile`].
 pub(crate) fn cluster_tile<T: Real>(
-    values: &[T],
-    weights: &[T],
+    samples: (&[T], &[T]),
     nearest: &[T; TILE],
     distance: &[T; TILE],
-    candidate: usize,
+    candidates: &[u32],
     sums: &mut [f64],
-) {
-    dispatch!(level(), simd => distances::cluster_tile(simd, values, weights, nearest, distance, candidate, sums));
+) -> f64 {
+    dispatch!(level(), simd => distances::cluster_tile(simd, samples, nearest, distance, candidates, sums))
 }
 
 fn expect_tile<T: Real>(level: Level, densities: &Densities<T>, values: &[T], posterior: &mut Posterior<T>) {

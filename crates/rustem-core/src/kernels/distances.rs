@@ -82,35 +82,75 @@ pub(super) fn lower_tile<S: Simd, T: Real>(
     sum.reduce_sum().to_f64()
 }
 
-/// Adds the samples of a tile that are nearest to one candidate: Σ w x (d values), Σ w, Σ w distance².
+/// Candidates of a tile beyond which samples are summed one by one.
+const MAX_MASKED: usize = 24;
+/// Features that are summed at a time.
+const FEATURES: usize = 4;
+
+/// Adds the samples of a tile to the sums of their nearest centres, Σ w x (d values) and Σ w; returns Σ w distance².
+/// `nearest` holds indices into `candidates`, which are numbers of centres.
 #[inline(always)]
 pub(super) fn cluster_tile<S: Simd, T: Real>(
+    simd: S,
+    (values, weights): (&[T], &[T]),
+    nearest: &[T; TILE],
+    distance: &[T; TILE],
+    candidates: &[u32],
+    sums: &mut [f64],
+) -> f64 {
+    let d = values.len() / TILE;
+    let mut error = splat(simd, T::default());
+    for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
+        error = load(simd, weights, lane).mul_add(load(simd, distance, lane), error);
+    }
+    if candidates.len() > MAX_MASKED {
+        for (lane, weight) in weights.iter().enumerate() {
+            let centre = candidates[nearest[lane].to_f64() as usize] as usize;
+            let (sums, weight) = (&mut sums[centre * (d + 1)..(centre + 1) * (d + 1)], weight.to_f64());
+            for (sum, value) in sums.iter_mut().zip(values[lane..].iter().step_by(TILE)) {
+                *sum += weight * value.to_f64();
+            }
+            sums[d] += weight;
+        }
+        return error.reduce_sum().to_f64();
+    }
+    for (number, centre) in candidates.iter().enumerate() {
+        let (number, sums) = (T::from_f64(number as f64), &mut sums[*centre as usize * (d + 1)..][..=d]);
+        let mut mass = 0.0;
+        for (values, sums) in values.chunks(FEATURES * TILE).zip(sums.chunks_mut(FEATURES)) {
+            mass = match values.len() / TILE {
+                1 => add_features::<S, T, 1>(simd, values, weights, nearest, number, sums),
+                2 => add_features::<S, T, 2>(simd, values, weights, nearest, number, sums),
+                3 => add_features::<S, T, 3>(simd, values, weights, nearest, number, sums),
+                _ => add_features::<S, T, FEATURES>(simd, values, weights, nearest, number, sums),
+            };
+        }
+        sums[d] += mass;
+    }
+    error.reduce_sum().to_f64()
+}
+
+/// Adds Σ w x of the samples of a tile whose nearest candidate has this number, for up to D features; returns Σ w.
+#[inline(always)]
+fn add_features<S: Simd, T: Real, const D: usize>(
     simd: S,
     values: &[T],
     weights: &[T],
     nearest: &[T; TILE],
-    distance: &[T; TILE],
-    candidate: usize,
+    number: T,
     sums: &mut [f64],
-) {
-    let (len, zero) = (Lanes::<S, T>::LEN, splat(simd, T::default()));
-    let candidate = splat(simd, T::from_f64(candidate as f64));
-    let mut own = [T::default(); TILE];
-    let (mut mass, mut error) = (zero, zero);
-    for lane in (0..TILE).step_by(len) {
-        let weight = load(simd, nearest, lane).simd_eq(candidate).select(load(simd, weights, lane), zero);
+) -> f64 {
+    let (zero, number) = (splat(simd, T::default()), splat(simd, number));
+    let (mut mass, mut first) = (zero, [zero; D]);
+    for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
+        let weight = load(simd, nearest, lane).simd_eq(number).select(load(simd, weights, lane), zero);
         mass += weight;
-        error = weight.mul_add(load(simd, distance, lane), error);
-        store::<S, T>(weight, &mut own, lane);
-    }
-    let d = values.len() / TILE;
-    for (values, sum) in values.chunks_exact(TILE).zip(sums.iter_mut()) {
-        let mut first = zero;
-        for lane in (0..TILE).step_by(len) {
-            first = load(simd, values, lane).mul_add(load(simd, &own, lane), first);
+        for (a, first) in first.iter_mut().enumerate() {
+            *first = load(simd, values, a * TILE + lane).mul_add(weight, *first);
         }
+    }
+    for (sum, first) in sums.iter_mut().zip(first) {
         *sum += first.reduce_sum().to_f64();
     }
-    sums[d] += mass.reduce_sum().to_f64();
-    sums[d + 1] += error.reduce_sum().to_f64();
+    mass.reduce_sum().to_f64()
 }

@@ -1,7 +1,5 @@
 //! Colours sorted so that neighbours lie together, and passes over them that look only at centres within reach.
 
-use std::sync::Mutex;
-
 use super::morton::sorted;
 use crate::error::Result;
 use crate::kernels::{box_margins, cluster_tile, nearest_tile};
@@ -14,15 +12,13 @@ const LANES: usize = 16;
 const FAR: f32 = 1e15;
 /// Tiles that lie together, whose candidates are looked for together first.
 const GROUP: usize = 8;
-/// More candidates than this in one tile are summed sample by sample.
-const MAX_MASKED: usize = 24;
 
 /// Samples in Morton order, in tiles with bounding boxes.
 #[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) samples: Samples<f32>,
-    /// The caller's row of each sample.
-    pub(crate) order: Vec<u32>,
+    /// The caller's row of each sample; empty where the order is the caller's.
+    order: Vec<u32>,
     /// Key of each sample: samples whose keys share their upper bits lie in one cell.
     keys: Vec<u32>,
     /// Corners of the tiles' boxes (tiles, d).
@@ -34,17 +30,19 @@ pub(crate) struct Cloud {
 #[derive(Debug, Clone)]
 pub(crate) struct Sums {
     pub(crate) d: usize,
-    /// Σ w x (d), Σ w, Σ w |x − centre|² of the nearest samples of each centre.
+    /// Σ w x (d) and Σ w of the nearest samples of each centre.
     values: Vec<f64>,
+    /// Σ w |x − nearest centre|².
+    pub(crate) error: f64,
 }
 
 impl Sums {
     fn zero(k: usize, d: usize) -> Self {
-        Self { d, values: vec![0.0; k * (d + 2)] }
+        Self { d, values: vec![0.0; k * (d + 1)], error: 0.0 }
     }
 
     fn of(&self, centre: usize) -> &[f64] {
-        &self.values[centre * (self.d + 2)..(centre + 1) * (self.d + 2)]
+        &self.values[centre * (self.d + 1)..(centre + 1) * (self.d + 1)]
     }
 
     pub(crate) fn mass(&self, centre: usize) -> f64 {
@@ -59,10 +57,6 @@ impl Sums {
                 centre.iter_mut().zip(self.of(first + j)).for_each(|(mean, sum)| *mean = (sum / mass) as f32);
             }
         }
-    }
-
-    pub(crate) fn total_error(&self) -> f64 {
-        self.values.chunks_exact(self.d + 2).map(|sums| sums[self.d + 1]).sum()
     }
 }
 
@@ -84,9 +78,23 @@ impl Nearby<'_> {
 }
 
 impl Cloud {
-    pub(crate) fn new<E: Element>(rows: &[E], d: usize, weights: Option<&[f64]>) -> Result<Self> {
+    /// Sorts rows by their `keys`, or else along a Morton curve of their own.
+    pub(crate) fn new<E: Element>(
+        rows: &[E],
+        d: usize,
+        weights: Option<&[f64]>,
+        keys: Option<Vec<u32>>,
+    ) -> Result<Self> {
         samples::check(rows, d, weights)?;
-        let keyed = sorted(rows, d);
+        let keyed = match keys {
+            Some(keys) if keys.is_sorted() => return Self::of_sorted(rows, d, weights, Vec::new(), keys),
+            Some(keys) => {
+                let mut keyed: Vec<u64> = keys.iter().zip(0..).map(|(key, row)| u64::from(*key) << 32 | row).collect();
+                keyed.sort_unstable();
+                keyed
+            }
+            None => sorted(rows, d),
+        };
         let order: Vec<u32> = keyed.iter().map(|key| *key as u32).collect();
         let keys = keyed.iter().map(|key| (key >> 32) as u32).collect();
         let mut gathered: Vec<E> = Vec::with_capacity(rows.len());
@@ -97,6 +105,7 @@ impl Cloud {
         Self::of_sorted(&gathered, d, weights.as_deref(), order, keys)
     }
 
+    /// Of rows in the order of their `keys`, and their number in the caller's `order`, if that is another.
     fn of_sorted<E: Element>(
         rows: &[E],
         d: usize,
@@ -131,28 +140,36 @@ impl Cloud {
         let shift = (1..32).find(|shift| cells(*shift) <= most).unwrap_or(31);
         let d = self.samples.n_features();
         let (mut rows, mut weights, mut keys): (Vec<f64>, Vec<f64>, Vec<u32>) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, key) in self.keys.iter().enumerate() {
-            if row == 0 || key >> shift != self.keys[row - 1] >> shift {
-                rows.extend(std::iter::repeat_n(0.0, d));
-                weights.push(0.0);
-                keys.push(*key);
+        for (tile, tile_keys) in self.keys.chunks(TILE).enumerate() {
+            let (tile_values, tile_weights) = self.samples.tile(tile);
+            for (lane, (key, weight)) in tile_keys.iter().zip(tile_weights).enumerate() {
+                if keys.last().is_none_or(|last| key >> shift != last >> shift) {
+                    rows.extend(std::iter::repeat_n(0.0, d));
+                    weights.push(0.0);
+                    keys.push(*key);
+                }
+                let (cell, weight) = (keys.len() - 1, f64::from(*weight));
+                weights[cell] += weight;
+                for (a, sum) in rows[cell * d..].iter_mut().enumerate() {
+                    *sum += weight * f64::from(tile_values[a * TILE + lane]);
+                }
             }
-            let (_, tile_weights) = self.samples.tile(row / TILE);
-            let weight = f64::from(tile_weights[row % TILE]);
-            let cell = rows.len() - d;
-            rows[cell..].iter_mut().zip(self.samples.sample(row)).for_each(|(sum, x)| *sum += weight * f64::from(x));
-            *weights.last_mut()? += weight;
         }
         for (row, weight) in rows.chunks_exact_mut(d).zip(&weights) {
             for (sum, centre) in row.iter_mut().zip(&self.samples.centre) {
                 *sum = *sum / weight.max(f64::MIN_POSITIVE) * self.samples.scale + centre;
             }
         }
-        Some(Self::of_sorted(&rows, d, Some(&weights), (0..keys.len() as u32).collect(), keys))
+        Some(Self::of_sorted(&rows, d, Some(&weights), Vec::new(), keys))
+    }
+
+    /// Tiles of a block: few blocks, since each has a state.
+    fn block_tiles(&self) -> usize {
+        self.samples.n_tiles().div_ceil(32).next_multiple_of(GROUP)
     }
 
     /// Calls `visit` for each tile with a block's own state, which starts from `zero`; the states in block order.
-    pub(crate) fn each_tile<R: Clone + Send + Sync>(
+    fn each_tile<R: Clone + Send + Sync>(
         &self,
         centres: &[f32],
         zero: &R,
@@ -161,8 +178,7 @@ impl Cloud {
     ) -> Result<Vec<R>> {
         let d = self.samples.n_features();
         let all = Candidates::all(centres, d);
-        // Few blocks, since each has a state.
-        let block_tiles = self.samples.n_tiles().div_ceil(32).next_multiple_of(GROUP);
+        let block_tiles = self.block_tiles();
         threads.map(self.samples.n_tiles().div_ceil(block_tiles), |block, checkpoint| {
             let mut state = zero.clone();
             let mut finder = Finder::new(&all, d);
@@ -181,51 +197,67 @@ impl Cloud {
         })
     }
 
+    /// Calls `visit` for each sample with its centre by `labels`, its weight and its difference from that centre.
+    pub(crate) fn each_difference<R: Clone + Send + Sync>(
+        &self,
+        centres: &[f32],
+        labels: &[u32],
+        zero: &R,
+        threads: &Threads,
+        visit: impl Fn(&mut R, usize, f64, &[f64]) + Sync,
+    ) -> Result<Vec<R>> {
+        let d = self.samples.n_features();
+        threads.map(self.samples.n_tiles().div_ceil(self.block_tiles()), |block, _| {
+            let (mut state, mut difference) = (zero.clone(), vec![0.0; d]);
+            for tile in (block * self.block_tiles()..self.samples.n_tiles()).take(self.block_tiles()) {
+                let (values, weights) = self.samples.tile(tile);
+                for (lane, (label, weight)) in labels[tile * TILE..].iter().zip(weights).enumerate() {
+                    let centre = &centres[*label as usize * d..][..d];
+                    for (a, (difference, centre)) in difference.iter_mut().zip(centre).enumerate() {
+                        *difference = f64::from(values[a * TILE + lane]) - f64::from(*centre);
+                    }
+                    visit(&mut state, *label as usize, f64::from(*weight), &difference);
+                }
+            }
+            Ok(state)
+        })
+    }
+
     /// Sums over the samples nearest to each centre.
     pub(crate) fn sums(&self, centres: &[f32], threads: &Threads) -> Result<Sums> {
         let d = self.samples.n_features();
         let zero = Sums::zero(centres.len() / d, d);
         let blocks = self.each_tile(centres, &zero, threads, |sums: &mut Sums, _, nearby| {
-            let width = d + 2;
-            if nearby.candidates.len() <= MAX_MASKED {
-                for (number, centre) in nearby.candidates.iter().enumerate() {
-                    let sums = &mut sums.values[*centre as usize * width..(*centre as usize + 1) * width];
-                    let Nearby { values, weights, nearest, distance, .. } = nearby;
-                    cluster_tile(values, weights, nearest, distance, number, sums);
-                }
-                return;
-            }
-            for lane in 0..TILE {
-                let centre = nearby.centre(lane) as usize;
-                let weight = f64::from(nearby.weights[lane]);
-                let sums = &mut sums.values[centre * width..(centre + 1) * width];
-                for (sum, value) in sums.iter_mut().zip(nearby.values[lane..].iter().step_by(TILE)) {
-                    *sum += weight * f64::from(*value);
-                }
-                sums[d] += weight;
-                sums[d + 1] += weight * f64::from(nearby.distance[lane]);
-            }
+            let Nearby { values, weights, nearest, distance, candidates } = nearby;
+            sums.error += cluster_tile((values, weights), nearest, distance, candidates, &mut sums.values);
         })?;
         let mut total = zero;
         for block in blocks {
             total.values.iter_mut().zip(&block.values).for_each(|(sum, value)| *sum += value);
+            total.error += block.error;
         }
         Ok(total)
     }
 
+    /// The nearest centre of each sample, in the order here, the last tile filled up.
+    pub(crate) fn labels_in_order(&self, centres: &[f32], threads: &Threads) -> Result<Vec<u32>> {
+        let blocks = self.each_tile(centres, &Vec::new(), threads, |labels: &mut Vec<u32>, _, nearby| {
+            labels.extend((0..TILE).map(|lane| nearby.centre(lane)));
+        })?;
+        Ok(blocks.concat())
+    }
+
     /// The nearest centre and the squared distance to it, for each of the caller's rows.
     pub(crate) fn labels(&self, centres: &[f32], threads: &Threads) -> Result<(Vec<u32>, Vec<f32>)> {
-        let mut sorted = vec![(0, 0.0); self.samples.n_tiles() * TILE];
-        let tiles: Vec<_> = sorted.chunks_exact_mut(TILE).map(Mutex::new).collect();
-        self.each_tile(centres, &(), threads, |(), tile, nearby| {
-            if let Ok(mut slots) = tiles[tile].lock() {
-                for (lane, slot) in slots.iter_mut().enumerate() {
-                    *slot = (nearby.centre(lane), nearby.distance[lane]);
-                }
-            }
+        let blocks = self.each_tile(centres, &Vec::new(), threads, |found: &mut Vec<(u32, f32)>, _, nearby| {
+            found.extend((0..TILE).map(|lane| (nearby.centre(lane), nearby.distance[lane])));
         })?;
+        let found = blocks.iter().flatten().copied().take(self.samples.len());
+        if self.order.is_empty() {
+            return Ok(found.unzip());
+        }
         let (mut labels, mut distances) = (vec![0; self.order.len()], vec![0.0; self.order.len()]);
-        for (row, (label, distance)) in self.order.iter().zip(sorted) {
+        for (row, (label, distance)) in self.order.iter().zip(found) {
             (labels[*row as usize], distances[*row as usize]) = (label, distance);
         }
         Ok((labels, distances))

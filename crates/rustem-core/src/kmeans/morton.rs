@@ -4,13 +4,15 @@ use crate::samples::Element;
 
 /// Features that the order follows; more would make the key too long.
 const MAX_KEY_FEATURES: usize = 4;
+/// Bits of each of one to four features in a key.
+const KEY_BITS: [usize; MAX_KEY_FEATURES] = [16, 15, 10, 8];
 
 /// Key (upper half) and row (lower half) of each of the `rows` (n, d), by key: the bits of the first features,
 /// interleaved (Morton 1966), so that rows which follow each other lie near each other. The order of the rows does not
 /// matter.
 pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
     let used = d.min(MAX_KEY_FEATURES);
-    let bits = [30, 15, 10, 8][used - 1].min(16);
+    let bits = KEY_BITS[used - 1];
     let (mut low, mut high) = ([f64::INFINITY; MAX_KEY_FEATURES], [f64::NEG_INFINITY; MAX_KEY_FEATURES]);
     for row in rows.chunks_exact(d) {
         for (a, value) in row.iter().take(used).enumerate() {
@@ -34,6 +36,20 @@ pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
         cell.sort_by(|a, b| values(a).partial_cmp(values(b)).unwrap_or(std::cmp::Ordering::Equal));
     }
     keyed
+}
+
+/// Keys of the colours (n, channels), 8 or 16 bits a channel, that samples were made of: neighbours among the colours are
+/// neighbours in any colour space. Nothing where there are other or too many channels.
+#[must_use]
+pub fn colour_keys<E: Element>(colours: &[E], channels: usize) -> Option<Vec<u32>> {
+    let bits = (*KEY_BITS.get(channels.checked_sub(1)?)?).min(8 * size_of::<E>());
+    let shift = 8 * size_of::<E>() - bits;
+    let key = |colour: &[E]| {
+        colour.iter().enumerate().try_fold(0, |key, (a, value)| {
+            Some(key | (spread(u64::from(value.bits()? >> shift), channels) << a) as u32)
+        })
+    };
+    colours.chunks_exact(channels).map(key).collect()
 }
 
 /// The bits of a number, `step` places apart.

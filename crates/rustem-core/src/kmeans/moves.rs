@@ -9,7 +9,6 @@ use super::{Limits, lloyd};
 use crate::error::Result;
 use crate::kernels::{Form, Moments};
 use crate::parallel::Threads;
-use crate::samples::TILE;
 
 /// A move is tried if its gain is more than this part of its cost: steps after it add to the gain.
 const HOPE: f64 = 0.5;
@@ -19,6 +18,8 @@ const MAX_CLUSTERS: usize = 2048;
 const STEPS: usize = 12;
 /// Moves that may fail one after another.
 const PATIENCE: usize = 6;
+/// Of many clusters, a few moves gain less than they take time: no fewer are tried at a time than one for so many.
+const CLUSTERS_OF_A_MOVE: usize = 128;
 
 /// A cluster in two halves: the gain, and the means.
 struct Split {
@@ -42,28 +43,28 @@ pub(super) fn improve(
     threads: &Threads,
 ) -> Result<(Vec<f32>, f64)> {
     let k = centres.len() / cloud.samples.n_features();
-    let mut error = cloud.sums(&centres, threads)?.total_error();
+    let mut error = cloud.sums(&centres, threads)?.error;
     if k - limits.n_fixed < 2 || k > MAX_CLUSTERS {
         return Ok((centres, error));
     }
     let steps = Limits { max_iter: STEPS, ..limits };
-    let mut size = (k / 4).max(1);
+    let (mut size, least) = ((k / 4).max(1), (k / CLUSTERS_OF_A_MOVE).max(1));
     let mut failed: Vec<(usize, usize)> = Vec::new();
     let mut proposals = None;
     while error > 0.0 && failed.len() < PATIENCE {
         let (splits, merges) = match proposals.take() {
             Some(known) => known,
-            None => (splits(cloud, &centres, threads)?, merges(cloud, &centres, limits.n_fixed, threads)?),
+            None => propose(cloud, &centres, limits.n_fixed, threads)?,
         };
         let plan = plan(&splits, &merges, size, &failed);
-        if plan.is_empty() {
+        if plan.len() < least {
             break;
         }
         let mut trial = centres.clone();
         for (split, merge) in &plan {
             apply(&mut trial, split, merge, limits.n_fixed, cloud.samples.n_features());
         }
-        let trial_error = lloyd(cloud, &mut trial, steps, threads, None)?.0.total_error();
+        let trial_error = lloyd(cloud, &mut trial, steps, threads, None)?.0.error;
         if trial_error < error * (1.0 - 1e-6) {
             (centres, error) = (trial, trial_error);
             failed.clear();
@@ -129,40 +130,33 @@ fn apply(centres: &mut [f32], split: &Split, merge: &Merge, n_fixed: usize, d: u
     centres[at(merge.cluster)].copy_from_slice(halves[1]);
 }
 
-/// Each cluster's best cut, the largest gain first.
-fn splits(cloud: &Cloud, centres: &[f32], threads: &Threads) -> Result<Vec<Split>> {
+/// Each cluster's best cut, the largest gain first; and for each centre that may go the neighbour that costs least, the
+/// cheapest first.
+fn propose(cloud: &Cloud, centres: &[f32], n_fixed: usize, threads: &Threads) -> Result<(Vec<Split>, Vec<Merge>)> {
     let d = cloud.samples.n_features();
     let k = centres.len() / d;
     let form = if d <= 4 { Form::Full } else { Form::Diag };
+    let labels = cloud.labels_in_order(centres, threads)?;
     let zero = Moments::zero(form, k, d);
-    let blocks = cloud.each_tile(centres, &zero, threads, |moments: &mut Moments, _, nearby| {
-        for lane in 0..TILE {
-            let centre = nearby.centre(lane) as usize;
-            let values = nearby.values[lane..].iter().step_by(TILE);
-            let difference = values.zip(&centres[centre * d..]).map(|(x, c)| f64::from(*x) - f64::from(*c));
-            moments.add(form, centre, f64::from(nearby.weights[lane]), &difference);
-        }
-    })?;
+    let blocks =
+        cloud.each_difference(centres, &labels, &zero, threads, |moments: &mut Moments, centre, weight, x| {
+            moments.add(form, centre, weight, &x.iter().copied());
+        })?;
     let moments = Moments::sum(zero, &blocks);
-    let axes: Vec<Vec<f64>> = (0..k).map(|j| longest_axis(&moments, form, j, d)).collect();
+    let axes: Vec<f64> = (0..k).flat_map(|j| longest_axis(&moments, form, j, d)).collect();
+    let along = |j: usize, x: &[f64]| -> f64 { x.iter().zip(&axes[j * d..]).map(|(x, axis)| x * axis).sum() };
+    let mean = |j: usize| along(j, &moments.first[j * d..(j + 1) * d]) / moments.mass[j].max(f64::MIN_POSITIVE);
+    let cuts: Vec<f64> = (0..k).map(mean).collect();
     // Mass and Σ w (x − centre) of the half in the direction of the axis.
     let zero = vec![0.0; k * (d + 1)];
-    let blocks = cloud.each_tile(centres, &zero, threads, |halves: &mut Vec<f64>, _, nearby| {
-        for lane in 0..TILE {
-            let centre = nearby.centre(lane) as usize;
-            let mass = moments.mass[centre].max(f64::MIN_POSITIVE);
-            let values = nearby.values[lane..].iter().step_by(TILE);
-            let difference = values.zip(&centres[centre * d..]).map(|(x, c)| f64::from(*x) - f64::from(*c));
-            let first = &moments.first[centre * d..(centre + 1) * d];
-            let side: f64 =
-                difference.clone().zip(first).zip(&axes[centre]).map(|((x, sum), axis)| (x - sum / mass) * axis).sum();
-            if side > 0.0 {
-                let (half, weight) = (&mut halves[centre * (d + 1)..], f64::from(nearby.weights[lane]));
-                half.iter_mut().zip(difference).for_each(|(sum, x)| *sum += weight * x);
+    let blocks =
+        cloud.each_difference(centres, &labels, &zero, threads, |halves: &mut Vec<f64>, centre, weight, x| {
+            if along(centre, x) > cuts[centre] {
+                let half = &mut halves[centre * (d + 1)..][..=d];
+                half.iter_mut().zip(x).for_each(|(sum, x)| *sum += weight * x);
                 half[d] += weight;
             }
-        }
-    })?;
+        })?;
     let mut halves = zero;
     for block in &blocks {
         halves.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
@@ -171,7 +165,7 @@ fn splits(cloud: &Cloud, centres: &[f32], threads: &Threads) -> Result<Vec<Split
         .map(|j| cut(j, &centres[j * d..(j + 1) * d], &moments, &halves[j * (d + 1)..(j + 1) * (d + 1)]))
         .collect();
     splits.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    Ok(splits)
+    Ok((splits, merges(centres, &moments.mass, n_fixed)))
 }
 
 fn cut(cluster: usize, centre: &[f32], moments: &Moments, half: &[f64]) -> Split {
@@ -219,28 +213,29 @@ fn longest_axis(moments: &Moments, form: Form, cluster: usize, d: usize) -> Vec<
 }
 
 /// For each centre that may go the neighbour that costs least, the cheapest first.
-fn merges(cloud: &Cloud, centres: &[f32], n_fixed: usize, threads: &Threads) -> Result<Vec<Merge>> {
-    let d = cloud.samples.n_features();
-    let k = centres.len() / d;
-    let sums = cloud.sums(centres, threads)?;
-    let of = |j: usize| &centres[j * d..(j + 1) * d];
+fn merges(centres: &[f32], masses: &[f64], n_fixed: usize) -> Vec<Merge> {
+    let k = masses.len();
+    let d = centres.len() / k;
+    let mut costs = vec![0.0; k];
     let mut merges: Vec<Merge> = (n_fixed..k)
         .map(|cluster| {
-            let mass = sums.mass(cluster);
-            let mut best = Merge { cluster, neighbour: cluster, cost: f64::INFINITY };
-            for neighbour in (0..k).filter(|neighbour| *neighbour != cluster) {
-                let squares: f64 =
-                    of(cluster).iter().zip(of(neighbour)).map(|(a, b)| f64::from((a - b) * (a - b))).sum();
-                let other = sums.mass(neighbour);
-                let joint =
-                    if neighbour < n_fixed { mass } else { mass * other / (mass + other).max(f64::MIN_POSITIVE) };
-                if joint * squares < best.cost {
-                    best = Merge { cluster, neighbour, cost: joint * squares };
+            costs.fill(0.0);
+            for a in 0..d {
+                let here = centres[cluster * d + a];
+                for (cost, there) in costs.iter_mut().zip(centres[a..].iter().step_by(d)) {
+                    *cost += f64::from((here - there) * (here - there));
                 }
             }
-            best
+            let mass = masses[cluster];
+            for (cost, other) in costs[n_fixed..].iter_mut().zip(&masses[n_fixed..]) {
+                *cost *= mass * other / (mass + other).max(f64::MIN_POSITIVE);
+            }
+            costs[..n_fixed].iter_mut().for_each(|cost| *cost *= mass);
+            costs[cluster] = f64::INFINITY;
+            let neighbour = (0..k).fold(cluster, |best, j| if costs[j] < costs[best] { j } else { best });
+            Merge { cluster, neighbour, cost: costs[neighbour] }
         })
         .collect();
     merges.sort_by(|a, b| a.cost.total_cmp(&b.cost));
-    Ok(merges)
+    merges
 }
