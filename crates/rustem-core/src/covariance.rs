@@ -5,6 +5,7 @@ use std::str::FromStr;
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::error::{Error, Result};
+use crate::parallel::Threads;
 
 /// What the components' covariances share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,59 @@ impl CovarianceType {
 
 /// Up to so many features a plain loop factorises faster than a library that allocates.
 const SMALL: usize = 16;
+
+/// From this number of features the covariances are worked on side by side: 0.3 ms each and more.
+const LARGE: usize = 64;
+
+/// `work(component)` for each of `count` covariances of `d` features, on all threads where they are large.
+///
+/// # Errors
+/// An interruption; or the first error in the order of the components.
+pub(crate) fn map_covariances<R: Send>(
+    count: usize,
+    d: usize,
+    threads: &Threads,
+    work: impl Fn(usize) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    if d < LARGE {
+        return (0..count).map(work).collect();
+    }
+    threads.map(count, |component, _| Ok(work(component)))?.into_iter().collect()
+}
+
+/// [`lift`] of those covariances, one after the other in `covariances`, that `which` names; on all threads where they are
+/// large. A floor of zero asks for nothing: what is below it is rounding, and left to a later floor.
+///
+/// # Errors
+/// An interruption.
+pub(crate) fn lift_all(
+    covariances: &mut [f64],
+    family: CovarianceType,
+    d: usize,
+    floor: f64,
+    threads: &Threads,
+    which: impl Fn(usize) -> bool + Sync,
+) -> Result<()> {
+    let lift_one = |component: usize, covariance: &mut [f64]| {
+        if which(component) {
+            lift(covariance, family, d, floor);
+        }
+    };
+    let each = family.values_each(d);
+    if floor <= 0.0 {
+        return Ok(());
+    }
+    if d < LARGE || each == 1 {
+        covariances.chunks_mut(each).enumerate().for_each(|(component, covariance)| lift_one(component, covariance));
+        return Ok(());
+    }
+    threads
+        .map_chunks(covariances, each, |component, covariance, _| {
+            lift_one(component, covariance);
+            Ok(())
+        })
+        .map(|_| ())
+}
 
 /// The Cholesky factor (lower triangle, row by row) of a matrix less `shift` times the identity. `None` where that is
 /// not positive-definite.

@@ -78,9 +78,9 @@ pub fn fit<T: Real>(
     let mut history: Vec<f64> = Vec::new();
     let mut converged = false;
     while history.len() < config.max_iter && !converged {
-        let densities = ascent.trial.densities::<T>()?;
+        let densities = ascent.trial.densities::<T>(threads)?;
         let moments = expect(samples, &densities, threads)?;
-        let next = ascent.trial.maximise(&moments, &densities.means(), regularization);
+        let next = ascent.trial.maximise(&moments, &densities.means(), regularization, threads)?;
         history.push(ascent.take(samples.mean_log_density(moments.log_likelihood), next));
         converged = if config.tol_is_step { last_step(&history) } else { remaining_gain(&history) } < config.tol;
         if progress(history.len(), history[history.len() - 1]).is_break() {
@@ -139,12 +139,12 @@ impl<T: Real> Samples<T> {
         self.n_features() as f64 * self.scale.ln()
     }
 
-    fn densities_of(&self, mixture: &Mixture) -> Result<Densities<T>> {
+    fn densities_of(&self, mixture: &Mixture, threads: &Threads) -> Result<Densities<T>> {
         if mixture.n_features != self.n_features() {
             let (expected, found) = (mixture.n_features, self.n_features());
             return Err(Error::Length { what: "each sample", expected, found });
         }
-        mixture.clone().standardised(&self.centre, self.scale).densities()
+        mixture.clone().standardised(&self.centre, self.scale).densities(threads)
     }
 }
 
@@ -153,7 +153,7 @@ impl<T: Real> Samples<T> {
 /// # Errors
 /// Another number of features; a covariance that is not positive-definite; an interruption.
 pub fn label<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads) -> Result<(Vec<u32>, f64)> {
-    let densities = samples.densities_of(mixture)?;
+    let densities = samples.densities_of(mixture, threads)?;
     let mut labels = vec![0; samples.len()];
     let sums = for_each_tile(samples, &densities, threads, &mut labels, 1, |posterior, weights, labels| {
         labels.iter_mut().zip(posterior.best.iter()).for_each(|(label, best)| *label = best.to_f64() as u32);
@@ -167,7 +167,7 @@ pub fn label<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads
 /// # Errors
 /// As [`label`].
 pub fn responsibilities<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads) -> Result<Vec<T>> {
-    let densities = samples.densities_of(mixture)?;
+    let densities = samples.densities_of(mixture, threads)?;
     let k = mixture.n_components();
     let mut rows = vec![T::default(); samples.len() * k];
     for_each_tile(samples, &densities, threads, &mut rows, k, |posterior, _, rows| {
@@ -186,7 +186,7 @@ pub fn responsibilities<T: Real>(samples: &Samples<T>, mixture: &Mixture, thread
 /// # Errors
 /// As [`label`].
 pub fn log_densities<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Threads) -> Result<Vec<f64>> {
-    let densities = samples.densities_of(mixture)?;
+    let densities = samples.densities_of(mixture, threads)?;
     let mut values = vec![0.0; samples.len()];
     for_each_tile(samples, &densities, threads, &mut values, 1, |posterior, _, values| {
         for (value, log_density) in values.iter_mut().zip(posterior.log_density.iter()) {
@@ -292,6 +292,25 @@ mod tests {
                 assert_eq!(label(&samples, &one.mixture, &Threads::single()), label(&samples, &many.mixture, &threads));
             }
         }
+    }
+
+    #[test]
+    fn threads_change_no_bit_of_large_covariances() {
+        let d = 70;
+        let rows: Vec<f64> = (0..900 * d).map(|i| (i as f64 * (0.37 + 0.011 * (i % d) as f64)).sin()).collect();
+        let samples = Samples::<f64>::new(&rows, d, None, 1.0).expect("valid");
+        for family in [CovarianceType::Full, CovarianceType::Tied] {
+            let one = run(&samples, family, 5, Acceleration::None, &Threads::single());
+            for count in [2, 8] {
+                let many = run(&samples, family, 5, Acceleration::None, &Threads::new(count, &|| false));
+                assert_eq!(one.mixture, many.mixture);
+                assert_eq!(one.history, many.history);
+            }
+        }
+        let mut flat = run(&samples, CovarianceType::Full, 3, Acceleration::None, &Threads::single()).mixture;
+        flat.covariances[d * d..].fill(0.0);
+        let refused = label(&samples, &flat, &Threads::new(2, &|| false));
+        assert_eq!(refused, Err(Error::NotPositiveDefinite { what: "covariance", component: 1 }));
     }
 
     #[test]

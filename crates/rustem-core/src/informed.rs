@@ -8,7 +8,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::covariance::{CovarianceType, add_to_diagonal, half_log_det_precision, inverse, lift, precision_factor};
+use crate::covariance::{CovarianceType, add_to_diagonal, half_log_det_precision, inverse, lift_all, precision_factor};
 use crate::em::{Fit, Progress, expect};
 use crate::error::{Error, Result};
 use crate::kernels::{Densities, Form, Moments, Real};
@@ -95,9 +95,16 @@ impl Knowledge {
     }
 
     /// The M-step under this knowledge. Whatever is not held is at the optimum given what is: the posterior never falls.
-    fn maximise(&self, mixture: &Mixture, moments: &Moments, about: &[f64], regularization: Regularization) -> Mixture {
+    fn maximise(
+        &self,
+        mixture: &Mixture,
+        moments: &Moments,
+        about: &[f64],
+        regularization: Regularization,
+        threads: &Threads,
+    ) -> Result<Mixture> {
         let (family, d, k) = (mixture.covariance_type, mixture.n_features, mixture.n_components());
-        let mut next = mixture.maximise(moments, about, Regularization::default());
+        let mut next = mixture.maximise(moments, about, Regularization::default(), threads)?;
         let total: f64 = moments.mass.iter().sum();
         let each = family.values_each(d);
         for j in 0..k {
@@ -123,9 +130,10 @@ impl Knowledge {
                 covariance.iter_mut().zip(&prior.scale).for_each(|(s, psi)| *s = (*s * mass + psi) / all);
             }
             add_to_diagonal(covariance, family, d, regularization.added);
-            lift(covariance, family, d, regularization.floor);
         }
-        next
+        let free = |component| !self.holds_covariance(component);
+        lift_all(&mut next.covariances, family, d, regularization.floor, threads, free)?;
+        Ok(next)
     }
 
     /// Logarithm of the priors' density at a mixture, less a constant.
@@ -204,11 +212,11 @@ pub fn fit<T: Real>(
     let mut last = plan.before;
     let mut converged = false;
     while history.len() < plan.max_iter && !converged {
-        let densities = mixture.densities::<T>()?;
+        let densities = mixture.densities::<T>(threads)?;
         let moments = expect(samples, &densities, threads)?;
         let prior = knowledge.log_density(&mixture) / samples.total_weight();
         let objective = samples.mean_log_density(moments.log_likelihood) + prior;
-        mixture = knowledge.maximise(&mixture, &moments, &densities.means(), regularization);
+        mixture = knowledge.maximise(&mixture, &moments, &densities.means(), regularization, threads)?;
         converged = last.is_some_and(|last| (objective - last).abs() < plan.tol);
         last = Some(objective);
         history.push(objective);
@@ -258,17 +266,17 @@ pub fn step<T: Real>(
     knowledge.check(current)?;
     let (centre, scale) = (&samples.centre, samples.scale);
     let standard = current.clone().standardised(centre, scale);
-    let densities = standard.densities::<T>()?;
+    let densities = standard.densities::<T>(threads)?;
     let batch = expect(samples, &densities, threads)?;
     let about = densities.means();
     let old = statistics.clone().standardised(centre, scale);
     let earlier = moments_of(&old, &about, &densities);
     let blended = blend(&earlier, n_seen * (1.0 - rate), &batch, n_seen * rate / samples.total_weight());
     let least = Regularization::default().standardised::<T>(scale);
-    let statistics = old.maximise(&blended, &about, least).restored(centre, scale);
+    let statistics = old.maximise(&blended, &about, least, threads)?.restored(centre, scale);
     let mut next = knowledge
         .standardised(scale)
-        .maximise(&standard, &blended, &about, regularization.standardised::<T>(scale))
+        .maximise(&standard, &blended, &about, regularization.standardised::<T>(scale), threads)?
         .restored(centre, scale);
     knowledge.keep(current, &mut next);
     Ok((statistics, next))

@@ -115,7 +115,7 @@ pub fn initialise<T: Real>(
         mixture.covariances = isotropic(covariance_type, k_found, d, 1e-6);
         let moments = assign(samples, &means, Form::of(covariance_type), threads)?;
         let about = mixture.means.clone();
-        mixture = mixture.maximise(&moments, &about, regularization.standardised::<T>(samples.scale));
+        mixture = mixture.maximise(&moments, &about, regularization.standardised::<T>(samples.scale), threads)?;
     }
     mixture = mixture.restored(&samples.centre, samples.scale);
     if let Some(means) = &start.means {

@@ -1,8 +1,11 @@
 //! The parameters of a mixture, and the M-step that makes them from moments.
 
-use crate::covariance::{CovarianceType, add_to_diagonal, half_log_det_precision, inverse, lift, precision_factor};
+use crate::covariance::{
+    CovarianceType, add_to_diagonal, half_log_det_precision, inverse, lift_all, map_covariances, precision_factor,
+};
 use crate::error::{Error, Result};
 use crate::kernels::{Densities, Moments, Real};
+use crate::parallel::Threads;
 
 /// A Gaussian mixture of k components over d features; matrices row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,16 +98,16 @@ impl Mixture {
     /// The parameters as the kernels read them.
     ///
     /// # Errors
-    /// A covariance that is not positive-definite.
-    pub(crate) fn densities<T: Real>(&self) -> Result<Densities<T>> {
+    /// A covariance that is not positive-definite; an interruption.
+    pub(crate) fn densities<T: Real>(&self, threads: &Threads) -> Result<Densities<T>> {
         let (family, d) = (self.covariance_type, self.n_features);
-        let mut factors = Vec::with_capacity(family.count(self.n_components()));
-        for (component, covariance) in self.covariances.chunks(family.values_each(d)).enumerate() {
-            let factor = precision_factor(covariance, family, d)
+        let each = family.values_each(d);
+        let factors = map_covariances(family.count(self.n_components()), d, threads, |component| {
+            let factor = precision_factor(&self.covariances[component * each..(component + 1) * each], family, d)
                 .ok_or(Error::NotPositiveDefinite { what: "covariance", component })?;
             let half_log_det = half_log_det_precision(&factor, family, d);
-            factors.push((factor, half_log_det));
-        }
+            Ok((factor, half_log_det))
+        })?;
         Ok(Densities::new(self, &factors))
     }
 
@@ -112,7 +115,16 @@ impl Mixture {
     ///
     /// A component with next to no responsibility keeps its mean and covariance, with the weight it has: it stays
     /// harmless, and can be told by that weight.
-    pub(crate) fn maximise(&self, moments: &Moments, about: &[f64], regularization: Regularization) -> Self {
+    ///
+    /// # Errors
+    /// An interruption.
+    pub(crate) fn maximise(
+        &self,
+        moments: &Moments,
+        about: &[f64],
+        regularization: Regularization,
+        threads: &Threads,
+    ) -> Result<Self> {
         let (family, d) = (self.covariance_type, self.n_features);
         let total: f64 = moments.mass.iter().sum();
         let alive = |j: usize| moments.mass[j] > 1e-10 * total;
@@ -138,13 +150,14 @@ impl Mixture {
         if family == CovarianceType::Tied {
             next.covariances = pooled;
         }
+        let changed = |j: usize| family == CovarianceType::Tied || alive(j);
         for (j, covariance) in next.covariances.chunks_mut(family.values_each(d)).enumerate() {
-            if family == CovarianceType::Tied || alive(j) {
+            if changed(j) {
                 add_to_diagonal(covariance, family, d, regularization.added);
-                lift(covariance, family, d, regularization.floor);
             }
         }
-        next
+        lift_all(&mut next.covariances, family, d, regularization.floor, threads, changed)?;
+        Ok(next)
     }
 }
 

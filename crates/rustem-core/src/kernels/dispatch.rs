@@ -338,6 +338,7 @@ mod tests {
     use crate::covariance::CovarianceType;
     use crate::kernels::levels;
     use crate::mixture::Mixture;
+    use crate::parallel::Threads;
 
     /// Values that fill the unit cube without a pattern (multiples of irrational numbers, modulo one).
     fn scattered(n: usize, d: usize) -> Vec<f64> {
@@ -411,7 +412,7 @@ mod tests {
             let samples = Samples::<T>::new(&scattered(n, d), d, Some(&weights), 1.0).expect("valid samples");
             let mut mixture = mixture(family, 7, d);
             mixture.covariances.iter_mut().for_each(|value| *value *= scale);
-            let densities = mixture.densities::<T>().expect("valid mixture");
+            let densities = mixture.densities::<T>(&Threads::single()).expect("valid mixture");
             let expected = textbook(&samples, &densities);
             for level in levels() {
                 let mut found = Moments::zero(densities.form, 7, d);
@@ -461,7 +462,7 @@ mod tests {
         for family in [CovarianceType::Full, CovarianceType::Diag, CovarianceType::Spherical] {
             let mut narrow = mixture(family, 40, 3);
             narrow.covariances.iter_mut().for_each(|value| *value *= 0.01);
-            let mut densities = narrow.densities::<f32>().expect("valid mixture");
+            let mut densities = narrow.densities::<f32>(&Threads::single()).expect("valid mixture");
             for level in levels() {
                 let [mut sparse, mut dense] = [(); 2].map(|()| Moments::zero(densities.form, 40, 3));
                 let mut workspace = Workspace::new(&densities);
@@ -494,7 +495,7 @@ mod tests {
         let mut dead = mixture(CovarianceType::Spherical, 3, 1);
         dead.weights = vec![1.0, 0.0, 0.0];
         dead.covariances = vec![1e-12; 3];
-        let densities = dead.densities::<f32>().expect("valid mixture");
+        let densities = dead.densities::<f32>(&Threads::single()).expect("valid mixture");
         for level in levels() {
             let mut moments = Moments::zero(densities.form, 3, 1);
             fused_at(level, &samples, 0..1, &densities, &mut Workspace::new(&densities), &mut moments);
