@@ -8,7 +8,6 @@
 //! may be fixed.
 
 mod cloud;
-mod morton;
 mod moves;
 
 use rand_pcg::Pcg64Mcg;
@@ -16,10 +15,10 @@ use rand_pcg::Pcg64Mcg;
 use crate::em::Progress;
 use crate::error::{Error, Result};
 use crate::initialise::plus_plus;
+pub use crate::morton::colour_keys;
 use crate::parallel::Threads;
 use crate::samples::Element;
 use cloud::{Cloud, Sums};
-pub use morton::colour_keys;
 
 /// Samples that the search is done on, if there are more: so many, or so many for each centre.
 const SEARCH_SAMPLES: usize = 8192;

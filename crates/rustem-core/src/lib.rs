@@ -23,6 +23,7 @@ pub mod kernels;
 pub mod kmeans;
 pub mod merging;
 pub mod mixture;
+mod morton;
 pub mod oklab;
 pub mod parallel;
 pub mod pieces;

@@ -1,17 +1,38 @@
 //! A checked view of (n, d) samples with weights, and the layout in which the kernels read them.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::error::{Error, Result};
 use crate::kernels::{Aligned, Real};
+use crate::morton;
 
 /// Samples in one tile: a multiple of every vector width, so that no loop has a tail.
 pub const TILE: usize = 128;
 /// Sorting pays up to this number of features; boxes of more are hardly ever compact.
-pub(crate) const MAX_SORTED_FEATURES: usize = 4;
+pub(crate) const MAX_SORTED_FEATURES: usize = morton::MAX_FEATURES;
 /// Fewer tiles than this are not compact enough to sort them.
 const MIN_SORTED_TILES: usize = 8;
 /// Sorting takes 20 ns a sample. On photographs it saves 0.4 (full) to 0.9 ns (spherical) a pass with 8 components, three
 /// times as much with 16; runs are longer than 20 passes.
 const MIN_SORTED_COMPONENTS: usize = 8;
+
+/// Runs the body with a number of features that the compiler knows where there are few, so that it makes vectors of rows.
+macro_rules! with_known_features {
+    ($d:expr, |$known:ident| $body:expr) => {
+        match $d {
+            1 => with_known_features!(@ 1, $known, $body),
+            2 => with_known_features!(@ 2, $known, $body),
+            3 => with_known_features!(@ 3, $known, $body),
+            4 => with_known_features!(@ 4, $known, $body),
+            d => with_known_features!(@ d, $known, $body),
+        }
+    };
+    (@ $d:expr, $known:ident, $body:expr) => {{
+        let $known: usize = $d;
+        $body
+    }};
+}
+pub(crate) use with_known_features;
 
 /// A number as it lies in the caller's array.
 pub trait Element: Copy + Send + Sync {
@@ -85,8 +106,11 @@ impl<T: Real> Samples<T> {
             && n_components >= MIN_SORTED_COMPONENTS
             && (MIN_SORTED_TILES * TILE..=u32::MAX as usize).contains(&n_samples);
         // Counted colours are.
-        let sorted = n_features <= MAX_SORTED_FEATURES && in_morton_order(rows, n_features);
-        let order = if pays && !sorted { morton_order(rows, n_features) } else { Vec::new() };
+        let sorted = n_features <= MAX_SORTED_FEATURES && morton::is_sorted(rows, n_features);
+        let mut order = Vec::new();
+        if pays && !sorted {
+            order = morton::sorted(rows, n_features).into_iter().map(|key| key as u32).collect();
+        }
         let mut samples = Self::lay_out(rows, n_features, weights, total_weight, (centre, scale, unit), order);
         if sorted || pays {
             samples.boxes = boxes(&samples.values, n_features);
@@ -102,22 +126,25 @@ impl<T: Real> Samples<T> {
         (centre, scale, unit): (Vec<f64>, f64, f64),
         order: Vec<u32>,
     ) -> Self {
-        let n_samples = rows.len() / n_features;
+        let (d, n_samples) = (n_features, rows.len() / n_features);
         let n_tiles = n_samples.div_ceil(TILE);
-        let row_of = |sample: usize| order.get(sample).map_or(sample, |row| *row as usize);
-        let mut values = Aligned::new(n_tiles * TILE * n_features);
+        // Where the last tile is short, its last sample is repeated without weight.
+        let row_of = |sample: usize| order.get(sample).map_or(sample.min(n_samples - 1), |row| *row as usize);
+        let mut values = Aligned::new(n_tiles * TILE * d);
         let mut tile_weights = Aligned::new(n_tiles * TILE);
-        for (index, tile) in values.chunks_exact_mut(TILE * n_features).enumerate() {
-            for lane in 0..TILE {
-                let sample = index * TILE + lane;
-                // Where the last tile is short, its last sample is repeated without weight.
-                let row = row_of(sample.min(n_samples - 1));
-                for (feature, value) in rows[row * n_features..(row + 1) * n_features].iter().enumerate() {
-                    tile[feature * TILE + lane] = T::from_f64((value.to_f64() - centre[feature]) / scale);
-                }
-                if sample < n_samples {
-                    tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row]));
-                }
+        let (mut gathered, level) = (Vec::new(), Level::new());
+        for (index, tile) in values.chunks_exact_mut(TILE * d).enumerate() {
+            let samples = index * TILE..(index + 1) * TILE;
+            let tile_rows = if order.is_empty() && samples.end <= n_samples {
+                &rows[samples.start * d..samples.end * d]
+            } else {
+                gathered.clear();
+                samples.clone().for_each(|sample| gathered.extend_from_slice(&rows[row_of(sample) * d..][..d]));
+                &gathered
+            };
+            dispatch!(level, simd => standardise(simd, tile_rows, &centre, scale, tile));
+            for sample in samples.start..samples.end.min(n_samples) {
+                tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row_of(sample)]));
             }
         }
         let centre = centre.iter().map(|value| value / unit).collect();
@@ -236,52 +263,18 @@ pub(crate) fn check<E: Element>(
     Ok((total_weight, centre, scale))
 }
 
-/// Whether integer rows follow the Morton curve of their bits: of each pair of neighbours, the first has the smaller value
-/// of the feature whose bits differ highest, the last of those.
-fn in_morton_order<E: Element>(rows: &[E], d: usize) -> bool {
-    rows.chunks_exact(d).zip(rows.chunks_exact(d).skip(1)).all(|(row, next)| {
-        let (mut highest, mut ascends) = (0, true);
-        for (from, to) in row.iter().zip(next) {
-            let (Some(from), Some(to)) = (from.bits(), to.bits()) else { return false };
-            let differ = from ^ to;
-            let lower = differ < highest && differ < (differ ^ highest);
-            if !lower {
-                (highest, ascends) = (differ, from <= to);
+/// Lays out a tile of rows feature by feature, less the centre and divided by the scale.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must become part of its caller's body for each CPU level")]
+fn standardise<S: Simd, E: Element, T: Real>(_: S, rows: &[E], centre: &[f64], scale: f64, tile: &mut [T]) {
+    let inverse = 1.0 / scale;
+    with_known_features!(centre.len(), |d| {
+        for (feature, (values, centre)) in tile.chunks_exact_mut(TILE).zip(centre).enumerate() {
+            for (value, row) in values.iter_mut().zip(rows.chunks_exact(d)) {
+                *value = T::from_f64((row[feature].to_f64() - centre) * inverse);
             }
         }
-        ascends
-    })
-}
-
-/// Row numbers along a Morton curve (Morton 1966): bits of the features interleaved, so that neighbours on the curve
-/// are neighbours in all features. Equal keys stay in the caller's order.
-fn morton_order<E: Element>(rows: &[E], d: usize) -> Vec<u32> {
-    let mut ranges = vec![(f64::MAX, f64::MIN); d];
-    for row in rows.chunks_exact(d) {
-        for (value, (low, high)) in row.iter().zip(&mut ranges) {
-            *low = low.min(value.to_f64());
-            *high = high.max(value.to_f64());
-        }
-    }
-    let widest = ranges.iter().map(|(low, high)| high - low).fold(f64::MIN_POSITIVE, f64::max);
-    let bits = 32 / d as u32;
-    let steps = f64::from(((1u64 << bits) - 1) as u32) / widest;
-    let key = |row: &[E]| {
-        let mut key = 0u64;
-        for (feature, (value, (low, _))) in row.iter().zip(&ranges).enumerate() {
-            key |= spread_bits(((value.to_f64() - low) * steps) as u32, bits, d) << feature;
-        }
-        key
-    };
-    let mut keys: Vec<u64> =
-        rows.chunks_exact(d).enumerate().map(|(index, row)| key(row) << 32 | index as u64).collect();
-    keys.sort_unstable();
-    keys.into_iter().map(|key| key as u32).collect()
-}
-
-/// The lowest `bits` of `value`, each `stride` places above the one before.
-fn spread_bits(value: u32, bits: u32, stride: usize) -> u64 {
-    (0..bits as usize).fold(0, |spread, bit| spread | u64::from(value >> bit & 1) << (bit * stride))
+    });
 }
 
 /// Middle and half widths of the box around each tile.
@@ -318,10 +311,14 @@ fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
     if weights.len() != n_samples {
         return Err(Error::Length { what: "sample_weight", expected: n_samples, found: weights.len() });
     }
-    if let Some(row) = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+    let valid = |weight: &f64| (0.0..f64::INFINITY).contains(weight);
+    let mut blocks = weights.chunks(TILE);
+    if !blocks.all(|weights| weights.iter().fold(true, |all, weight| all & valid(weight)))
+        && let Some(row) = weights.iter().position(|weight| !valid(weight))
+    {
         return Err(Error::InvalidWeight { row, weight: weights[row] });
     }
-    let total: f64 = weights.iter().sum();
+    let total = weighted_sums(n_samples, 1, None, |row, _| weights[row])[0];
     if total > 0.0 { Ok(total) } else { Err(Error::Empty) }
 }
 
@@ -332,31 +329,43 @@ fn centre_and_scale<E: Element>(
     weights: Option<&[f64]>,
     total_weight: f64,
 ) -> Result<(Vec<f64>, f64)> {
-    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    let mut centre = vec![0.0; d];
-    for (row, values) in rows.chunks_exact(d).enumerate() {
-        for (feature, value) in values.iter().enumerate() {
-            let value = value.to_f64();
-            if !value.is_finite() {
-                return Err(Error::NotFinite { row, feature });
-            }
-            centre[feature] += weight(row) * value;
-        }
+    let n_samples = rows.len() / d;
+    let mut centre = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
+    if centre.iter().any(|sum| !sum.is_finite())
+        && let Some(at) = rows.iter().position(|value| !value.to_f64().is_finite())
+    {
+        return Err(Error::NotFinite { row: at / d, feature: at % d });
     }
     for sum in &mut centre {
         *sum /= total_weight;
     }
-    let mut squares = 0.0;
-    for (row, values) in rows.chunks_exact(d).enumerate() {
-        let square: f64 = values.iter().zip(&centre).map(|(value, centre)| (value.to_f64() - centre).powi(2)).sum();
-        squares += weight(row) * square;
-    }
+    let square = |row: usize, feature: usize| (rows[row * d + feature].to_f64() - centre[feature]).powi(2);
+    let squares: f64 = weighted_sums(n_samples, d, weights, square).iter().sum();
     let scale = (squares / (total_weight * d as f64)).sqrt();
     // The f32 kernels square standardised values; up to this bound nothing overflows on the way back either.
     if !scale.is_finite() || centre.iter().any(|value| value.abs() > 1e150) {
         return Err(Error::TooLarge);
     }
     Ok((centre, if scale > 0.0 { scale } else { 1.0 }))
+}
+
+/// Of each feature, the sum of a value for each row, times the row's weight.
+fn weighted_sums(n: usize, d: usize, weights: Option<&[f64]>, value: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    /// Rows that are summed side by side, so that additions need not wait for each other.
+    const LANES: usize = 8;
+    let mut sums = vec![[0.0; LANES]; d];
+    with_known_features!(d, |d| {
+        for start in (0..n).step_by(LANES) {
+            let lanes = LANES.min(n - start);
+            for (feature, sums) in sums.iter_mut().take(d).enumerate() {
+                for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
+                    let row = start + lane;
+                    *sum += weights.map_or(1.0, |weights| weights[row]) * value(row, feature);
+                }
+            }
+        }
+    });
+    sums.iter().map(|lanes| lanes.iter().sum()).collect()
 }
 
 #[cfg(test)]
@@ -425,15 +434,15 @@ mod tests {
         let near = |(a, b, c)| [a, b, c];
         let cube = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (2, 0, 0)];
         let rows: Vec<u8> = cube.into_iter().flat_map(near).collect();
-        assert!(in_morton_order(&rows, 3));
+        assert!(morton::is_sorted(&rows, 3));
         let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, 8).expect("valid");
         assert!(samples.order.is_empty() && samples.tile_box(0).is_some());
         for first in 0..cube.len() - 1 {
             let mut cube = cube;
             cube.swap(first, first + 1);
-            assert!(!in_morton_order(&cube.into_iter().flat_map(near).collect::<Vec<u8>>(), 3));
+            assert!(!morton::is_sorted(&cube.into_iter().flat_map(near).collect::<Vec<u8>>(), 3));
         }
-        assert!(!in_morton_order(&[0.0, 1.0], 1));
+        assert!(!morton::is_sorted(&[0.0, 1.0], 1));
     }
 
     #[test]

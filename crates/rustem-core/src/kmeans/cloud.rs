@@ -1,8 +1,8 @@
 //! Colours sorted so that neighbours lie together, and passes over them that look only at centres within reach.
 
-use super::morton::sorted;
 use crate::error::Result;
 use crate::kernels::{box_margins, cluster_tile, nearest_tile};
+use crate::morton;
 use crate::parallel::Threads;
 use crate::samples::{self, Element, Samples, TILE};
 
@@ -93,7 +93,7 @@ impl Cloud {
                 keyed.sort_unstable();
                 keyed
             }
-            None => sorted(rows, d),
+            None => morton::sorted_to_the_end(rows, d),
         };
         let order: Vec<u32> = keyed.iter().map(|key| *key as u32).collect();
         let keys = keyed.iter().map(|key| (key >> 32) as u32).collect();

@@ -1,19 +1,20 @@
-//! The order of samples along a Morton curve, by keys whose upper bits name cells.
+//! The order of samples along a Morton curve: bits of the features interleaved, so that neighbours on the curve are
+//! neighbours in all features (G. M. Morton, "A computer oriented geodetic data base and a new technique in file
+//! sequencing", IBM, 1966).
 
-use crate::samples::Element;
+use crate::samples::{Element, with_known_features};
 
 /// Features that the order follows; more would make the key too long.
-const MAX_KEY_FEATURES: usize = 4;
+pub(crate) const MAX_FEATURES: usize = 4;
 /// Bits of each of one to four features in a key.
-const KEY_BITS: [usize; MAX_KEY_FEATURES] = [16, 15, 10, 8];
+const KEY_BITS: [usize; MAX_FEATURES] = [16, 15, 10, 8];
 
-/// Key (upper half) and row (lower half) of each of the `rows` (n, d), by key: the bits of the first features,
-/// interleaved (Morton 1966), so that rows which follow each other lie near each other. The order of the rows does not
-/// matter.
-pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
-    let used = d.min(MAX_KEY_FEATURES);
+/// Key (upper half) and number (lower half) of each of the `rows` (n, d), by key: its upper bits name cells, cubes of the
+/// space of the first features. Rows of one key stay in their order.
+pub(crate) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
+    let used = d.min(MAX_FEATURES);
     let bits = KEY_BITS[used - 1];
-    let (mut low, mut high) = ([f64::INFINITY; MAX_KEY_FEATURES], [f64::NEG_INFINITY; MAX_KEY_FEATURES]);
+    let (mut low, mut high) = ([f64::INFINITY; MAX_FEATURES], [f64::NEG_INFINITY; MAX_FEATURES]);
     for row in rows.chunks_exact(d) {
         for (a, value) in row.iter().take(used).enumerate() {
             (low[a], high[a]) = (low[a].min(value.to_f64()), high[a].max(value.to_f64()));
@@ -31,6 +32,12 @@ pub(super) fn sorted<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
         keyed.push(key << 32 | number as u64);
     }
     keyed.sort_unstable();
+    keyed
+}
+
+/// The same, with rows of one key by their values, so that the order of the rows does not matter.
+pub(crate) fn sorted_to_the_end<E: Element>(rows: &[E], d: usize) -> Vec<u64> {
+    let mut keyed = sorted(rows, d);
     let values = |key: &u64| rows[(*key as u32) as usize * d..][..d].iter().map(|value| value.to_f64());
     for cell in keyed.chunk_by_mut(|a, b| a >> 32 == b >> 32).filter(|cell| cell.len() > 1) {
         cell.sort_by(|a, b| values(a).partial_cmp(values(b)).unwrap_or(std::cmp::Ordering::Equal));
@@ -50,6 +57,25 @@ pub fn colour_keys<E: Element>(colours: &[E], channels: usize) -> Option<Vec<u32
         })
     };
     colours.chunks_exact(channels).map(key).collect()
+}
+
+/// Whether integer rows are in that order, of their own bits: of each pair of neighbours, the first has the smaller value
+/// of the feature whose bits differ highest, the last of those.
+pub(crate) fn is_sorted<E: Element>(rows: &[E], d: usize) -> bool {
+    with_known_features!(d, |d| {
+        rows.chunks_exact(d).zip(rows.chunks_exact(d).skip(1)).all(|(row, next)| {
+            let (mut highest, mut ascends) = (0, true);
+            for (from, to) in row.iter().zip(next) {
+                let (Some(from), Some(to)) = (from.bits(), to.bits()) else { return false };
+                let differ = from ^ to;
+                // Without branches, which would be mispredicted at every other row.
+                let lower = u32::from(differ < highest) & u32::from(differ < (differ ^ highest));
+                highest = if lower == 1 { highest } else { differ };
+                ascends = if lower == 1 { ascends } else { from <= to };
+            }
+            ascends
+        })
+    })
 }
 
 /// The bits of a number, `step` places apart.
