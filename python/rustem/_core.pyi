@@ -23,6 +23,7 @@ __all__ = [
     "responsibilities",
     "simd_level",
     "step_informed",
+    "sums_by_label",
 ]
 
 # (covariance type, weights (k,), means (k, d), covariances in the family's shape)
@@ -60,6 +61,12 @@ class _InformedOptions(TypedDict):
 def count_colours(
     pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint32]] | None: ...
+def sums_by_label(
+    values: NDArray[Any],
+    counts: NDArray[np.float64] | None,
+    labels: NDArray[np.uint32],
+    n_labels: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def paint(table: NDArray[np.uint8], index: NDArray[np.uint32], n_threads: int) -> NDArray[np.uint8]: ...
 def fit(
     samples: NDArray[Any],

@@ -49,12 +49,9 @@ class Colours:
 
     def sums(self, labels: NDArray[Any], n_labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Pixels (k,) of each label, and the sum (k, C) of their colours."""
-        counts = np.bincount(labels, self.counts, n_labels)
-        columns = [
-            np.bincount(labels, column if self.counts is None else self.counts * column, n_labels)
-            for column in self.values.T
-        ]
-        return counts.astype(np.int64), np.stack(columns, axis=1)
+        values = np.ascontiguousarray(self.values)
+        counts, sums = _core.sums_by_label(values, self.counts, np.ascontiguousarray(labels, np.uint32), n_labels)
+        return counts.astype(np.int64), sums
 
     def paint(self, table: NDArray[Any], n_threads: int, outside: float = 0) -> NDArray[Any]:
         """Rows of ``table`` (m, ...), one for each pixel of the picture; ``outside`` for those that take no part."""

@@ -9,7 +9,7 @@ use rustem_core::colours::{self, Colours};
 use rustem_core::error::Result;
 use rustem_core::parallel::Threads;
 
-use crate::convert::{Rows, in_c_order, interrupted, raise};
+use crate::convert::{Rows, in_c_order, interrupted, raise, with_rows};
 
 /// Pixels below which starting threads takes longer than the work.
 const WORTH_THREADS: usize = 1 << 19;
@@ -76,6 +76,27 @@ pub(crate) fn paint<'py>(
     drop(output);
     Ok(painted)
 }
+
+/// Pixels (k,) of each label, and the sum (k, c) of their values: (n, c) `values` that stand for as many pixels as `counts`
+/// (n,) says, or for one.
+#[pyfunction]
+pub(crate) fn sums_by_label<'py>(
+    py: Python<'py>,
+    values: Rows<'py>,
+    counts: Option<PyReadonlyArray1<'py, f64>>,
+    labels: PyReadonlyArray1<'py, u32>,
+    n_labels: usize,
+) -> PyResult<LabelSums<'py>> {
+    let counts = counts.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+    let labels = in_c_order(&labels)?;
+    let (channels, (pixels, sums)) = with_rows!(values, |rows, channels, _T| (
+        channels,
+        py.detach(|| colours::sums(rows, channels, counts, labels, n_labels)).map_err(|error| raise(py, error))?
+    ));
+    Ok((pixels.into_pyarray(py), sums.into_pyarray(py).reshape([n_labels, channels])?))
+}
+
+type LabelSums<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>);
 
 /// An array from `NumPy`'s own allocator, which asks for huge pages: memory that is not zeroed here and faults less.
 fn empty<T: Element, const D: usize>(

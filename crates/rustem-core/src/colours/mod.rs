@@ -9,6 +9,7 @@ mod bitmap;
 mod keys;
 mod paint;
 mod ranks;
+mod sums;
 mod table;
 
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +21,7 @@ pub use keys::Channel;
 use keys::Keys;
 pub use paint::paint;
 pub use ranks::{Float, count_floats};
+pub use sums::sums;
 
 /// Pixels that are counted at a time.
 const BLOCK: usize = 1 << 16;
