@@ -55,6 +55,9 @@ def main() -> None:
         for case in cases(Path(folder), args.runs):
             if args.only in (None, case["kind"]):
                 row = {**case, **in_a_process(case)}
+                if case["kind"] == "counting" and row["pixels"] < 1_000_000:
+                    # One first call tells little: its page faults cost now this, now that.
+                    row["cold"] = statistics.median([row["cold"], *(in_a_process(case)["cold"] for _ in range(14))])
                 row.pop("path", None)  # of no use on another machine
                 rows.append(row)
                 print(json.dumps(row), flush=True)
@@ -103,6 +106,8 @@ def counting_cases(pictures: dict[str, dict]) -> Iterator[dict]:
         every = product(("uint8", "uint16"), (1, 2, 3, 4)) if name == PHOTOGRAPHS[0] else [("uint8", 3)]
         for dtype, channels in every:
             yield {"kind": "counting", "dtype": dtype, "channels": channels, **picture}
+        if name == PHOTOGRAPHS[0]:
+            yield {"kind": "counting", "dtype": "uint16", "channels": 4, "linear": True, **picture}
 
 
 def save(folder: Path, path: Path) -> str:
@@ -216,6 +221,11 @@ def run_counting(case: dict) -> dict:
 
     pixels = load(case)[..., [0, 1, 2, 1][: case["channels"]]]
     pixels = pixels.reshape(-1, case["channels"]).astype(case["dtype"]) * (257 if case["dtype"] == "uint16" else 1)
+    if case.get("linear"):
+        # Linear light, as scanners and renderers have it: of the 16 bits none says what another does.
+        level = np.arange(256) / 255
+        light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+        pixels = np.rint(65535 * light)[pixels // 257]
     pixels = np.ascontiguousarray(pixels.astype(case["dtype"]))
     threads = available_cpus()
     times = []

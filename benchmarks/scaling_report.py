@@ -30,9 +30,10 @@ def counting_table(rows: list[dict]) -> list[str]:
         each = {
             name: f"{1e9 * row[name] / row['pixels']:.1f}" for name in ("seconds", "labels", "image") if name in row
         }
+        light = ", linear light" if row.get("linear") else ""
         found = f"{row['distinct_colours']:,}" if "distinct_colours" in row else "not counted"
         lines.append(
-            f"| {row['picture']} | {row['channels']} × {row['dtype']} | {row['pixels']:,} | {found} "
+            f"| {row['picture']} | {row['channels']} × {row['dtype']}{light} | {row['pixels']:,} | {found} "
             f"| {1e3 * row['cold']:.1f} | {each['seconds']} | {each.get('labels', '')} | {each.get('image', '')} |"
         )
     lines += [

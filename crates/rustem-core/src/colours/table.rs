@@ -58,7 +58,7 @@ impl Table {
         let number = self.colours.len() as u32;
         self.colours.push((colour, pixels));
         self.slots[slot] = hash << 32 | u64::from(number + 1);
-        if self.colours.len() * 2 > self.slots.len() {
+        if self.colours.len() * 8 > self.slots.len() * 5 {
             self.grow();
         }
         number
@@ -139,18 +139,21 @@ impl<C: Channel, const N: usize> Picture<'_, C, N> {
         if all.colours.len() > most {
             return None;
         }
-        let key = |colour| self.keys.key(&Keys::from_bits(colour));
-        let mut order: Vec<_> = (0..).zip(&all.colours).map(|(number, (colour, _))| (key(*colour), number)).collect();
-        order.sort_unstable();
-        let mut ranks = vec![0; order.len()];
-        (0..).zip(&order).for_each(|(rank, (_, number))| ranks[*number as usize] = rank);
+        // Room for the sorted colours is that of the table's, because there may be millions.
+        drop(all.slots);
+        let numbered = all.colours.into_iter().zip(0..);
+        let mut sorted: Vec<(u64, u32, u32)> = numbered
+            .map(|((colour, count), number)| (self.keys.key(&Keys::from_bits(colour)), number, count))
+            .collect();
+        sorted.sort_unstable();
+        let mut ranks = vec![0; sorted.len()];
+        (0..).zip(&sorted).for_each(|(rank, (_, number, _))| ranks[*number as usize] = rank);
         for number in numbers.iter_mut().flatten() {
             *number = ranks[*number as usize];
         }
         numbers.insert(0, ranks);
-        let sorted = order.iter().map(|(_, number): &(u64, u32)| all.colours[*number as usize]);
-        let (values, counts): (Vec<_>, Vec<_>) =
-            sorted.map(|(colour, count)| (Keys::<C, N>::from_bits(colour), f64::from(count))).unzip();
+        let values: Vec<_> = sorted.iter().map(|(key, ..)| self.keys.colour(*key)).collect();
+        let counts = sorted.iter().map(|(.., count)| f64::from(*count)).collect();
         Some((Colours { values: values.into_flattened(), counts }, numbers))
     }
 
