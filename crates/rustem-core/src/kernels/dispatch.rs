@@ -406,7 +406,9 @@ mod tests {
     /// With a small `scale`, most components are lost in the rounding of most samples.
     fn check<T: Real>(scale: f64, bound: f64) {
         let families = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
-        for (family, d) in families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 8, 11, 33, 49].map(|d| (family, d))) {
+        for (family, d) in
+            families.into_iter().flat_map(|family| [1, 2, 3, 4, 5, 8, 11, 16, 33, 49].map(|d| (family, d)))
+        {
             let n = 5 * TILE + 17;
             let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
             let samples = Samples::<T>::new(&scattered(n, d), d, Some(&weights), 1.0).expect("valid samples");

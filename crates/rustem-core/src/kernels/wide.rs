@@ -11,7 +11,7 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Row};
 use super::lanes::{Lanes, Real, load, splat, store};
 use super::{Densities, Moments};
 use crate::samples::TILE;
@@ -256,33 +256,45 @@ fn difference_tile<S: Simd, T: Real>(simd: S, values: &[T], mean: &[T], differen
     }
 }
 
-/// Adds Σ r (x − mean) and the second moments to `sums`, a vector for each.
+/// Adds Σ r (x − mean) and the second moments to `sums`, a vector for each: two rows of the triangle by [`ROWS`] columns at
+/// a time, so that the sums of a block fill the registers.
 #[inline(always)]
 fn products_of_samples<S: Simd, T: Real>(simd: S, responsibility: &[T; TILE], difference: &[T], sums: &mut [T]) {
-    let len = Lanes::<S, T>::LEN;
-    let mut weighted = [T::default(); TILE];
+    let (len, zero) = (Lanes::<S, T>::LEN, splat(simd, T::default()));
     let columns = difference.as_chunks::<TILE>().0;
     let (first, second) = sums.split_at_mut(columns.len() * len);
-    let mut at = 0;
-    for ((a, column), first) in columns.iter().enumerate().zip(first.chunks_exact_mut(len)) {
-        let mut sum = load(simd, first, 0);
-        for lane in (0..TILE).step_by(len) {
-            let value = load(simd, responsibility, lane) * load(simd, column, lane);
-            sum += value;
-            store::<S, T>(value, &mut weighted, lane);
-        }
-        store::<S, T>(sum, first, 0);
-        for group in columns[..=a].chunks(ROWS) {
-            let mut products = [splat(simd, T::default()); ROWS];
+    let mut weighted = [Row([T::default(); TILE]), Row([T::default(); TILE])];
+    for start in (0..columns.len()).step_by(2) {
+        let rows = start..columns.len().min(start + 2);
+        for (a, weighted) in rows.clone().zip(&mut weighted) {
+            let mut sum = load(simd, first, a * len);
             for lane in (0..TILE).step_by(len) {
-                let weighted = load(simd, &weighted, lane);
-                for (product, column) in products.iter_mut().zip(group) {
-                    *product = weighted.mul_add(load(simd, column, lane), *product);
+                let value = load(simd, responsibility, lane) * load(simd, &columns[a], lane);
+                sum += value;
+                store::<S, T>(value, &mut **weighted, lane);
+            }
+            store::<S, T>(sum, first, a * len);
+        }
+        for from in (0..rows.end).step_by(ROWS) {
+            // Columns past the last are calculated as others once more, and left: a block of fixed size has no loop.
+            let mut block = [&columns[0]; ROWS];
+            for (b, column) in block.iter_mut().enumerate() {
+                *column = &columns[(from + b).min(columns.len() - 1)];
+            }
+            let mut products = [[zero; ROWS]; 2];
+            for lane in (0..TILE).step_by(len) {
+                let (upper, lower) = (load(simd, &*weighted[0], lane), load(simd, &*weighted[1], lane));
+                for b in 0..ROWS {
+                    let x = load(simd, block[b], lane);
+                    products[0][b] = upper.mul_add(x, products[0][b]);
+                    products[1][b] = lower.mul_add(x, products[1][b]);
                 }
             }
-            for product in &products[..group.len()] {
-                store::<S, T>(load(simd, second, at) + *product, second, at);
-                at += len;
+            for (a, products) in rows.clone().zip(&products) {
+                for (b, product) in (from..=a).zip(products) {
+                    let at = (a * (a + 1) / 2 + b) * len;
+                    store::<S, T>(load(simd, second, at) + *product, second, at);
+                }
             }
         }
     }
