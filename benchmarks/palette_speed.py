@@ -83,7 +83,7 @@ def mosaic(folder: Path) -> bytes:
 
 
 def beside_decoding(data: Path, turns: int) -> list[dict]:
-    """A palette of 256 and the picture in its colours, against reading the picture's JPEG."""
+    """A palette of 256, alone and with the picture in its colours, against reading the picture's JPEG."""
     files = {name: (data / "large" / name).read_bytes() for name in PHOTOGRAPHS}
     files[MOSAIC] = mosaic(data / "kodak")
     threads, results = available_cpus(), []
@@ -92,6 +92,8 @@ def beside_decoding(data: Path, turns: int) -> list[dict]:
         contenders = {
             "decoding": partial(decode, file),
             "counting": partial(_core.count_colours, pixels.reshape(-1, 3), threads, None),
+            "palette, srgb": partial(rustem.palette, pixels, 256, color_space="srgb"),
+            "palette, oklab": partial(rustem.palette, pixels, 256),
             "srgb": partial(rustem.quantize, pixels, 256, color_space="srgb"),
             "oklab": partial(rustem.quantize, pixels, 256),
         }
@@ -125,17 +127,19 @@ def tables(summary: dict) -> str:
         lines.append(f"| {row['k']} | {ours:.3f} | {oklab:.3f} | {theirs:.3f} | {ours / theirs:.2f} |")
     lines += [
         "",
-        f"256 colours for a photograph in memory, labels and all, on {threads} threads, beside decoding its JPEG; the "
-        "target is 1:",
+        f"256 colours for a photograph in memory, on {threads} threads: the palette alone, by `rustem.palette`, and "
+        "with the picture in it, by `rustem.quantize`. Seconds, and beside decoding the JPEG; the target is 1:",
         "",
-        "| megapixels | decoding | counting colours alone | oklab | srgb | oklab ÷ decoding | srgb ÷ decoding |",
-        "|---|---|---|---|---|---|---|",
+        "| megapixels | decoding | counting | palette, oklab | palette, srgb | picture, oklab | picture, srgb "
+        "| palette, oklab ÷ decoding | palette, srgb ÷ | picture, oklab ÷ | picture, srgb ÷ |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in summary["decoding"]:
         size = f"{row['megapixels']:.1f}" + (f" ({MOSAIC})" if row["picture"] == MOSAIC else "")
-        decoding, oklab, srgb = row["decoding"], row["oklab"], row["srgb"]
-        ratios = f"{oklab / decoding:.2f} | {srgb / decoding:.2f}"
-        lines.append(f"| {size} | {decoding:.3f} | {row['counting']:.3f} | {oklab:.3f} | {srgb:.3f} | {ratios} |")
+        ours = [row[name] for name in ("palette, oklab", "palette, srgb", "oklab", "srgb")]
+        seconds = " | ".join(f"{time:.3f}" for time in (row["decoding"], row["counting"], *ours))
+        ratios = " | ".join(f"{time / row['decoding']:.2f}" for time in ours)
+        lines.append(f"| {size} | {seconds} | {ratios} |")
     dithered = summary["dithering"]
     lines += [
         "",

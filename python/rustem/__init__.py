@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rustem.estimator import GaussianMixture as GaussianMixture
     from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
     from rustem.mixture import FitResult, Mixture, fit_mixture
-    from rustem.quantization import Quantization, quantize
+    from rustem.quantization import Quantization, palette, quantize
     from rustem.region_finding import regions
     from rustem.region_tree import Regions
     from rustem.segmentation import Segmentation, segment
@@ -39,6 +39,7 @@ __all__ = [
     "Selection",
     "dither",
     "fit_mixture",
+    "palette",
     "quantize",
     "quantize_animation",
     "regions",
@@ -57,7 +58,7 @@ _HOMES = {
     "dithering": ("dither",),
     "region_finding": ("regions",),
     "region_tree": ("Regions",),
-    "quantization": ("Quantization", "quantize"),
+    "quantization": ("Quantization", "palette", "quantize"),
     "segmentation": ("Segmentation", "segment"),
     "selection": ("Selection", "select_components"),
 }

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Levels",
     "absorb_pieces",
+    "count_cells",
     "count_colours",
     "decode_png16",
     "dither",
@@ -58,6 +59,7 @@ class _InformedOptions(TypedDict):
     degrees_of_freedom: float
     n_threads: int
 
+def count_cells(pixels: NDArray[np.uint8], n_threads: int) -> tuple[NDArray[np.uint16], NDArray[np.uint64]]: ...
 def count_colours(
     pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint32]] | None: ...

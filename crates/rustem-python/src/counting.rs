@@ -4,6 +4,7 @@ use numpy::{
     Element, IntoPyArray, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
 };
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::colours::{self, Colours};
 use rustem_core::error::Result;
@@ -32,6 +33,24 @@ pub(crate) fn count_colours<'py>(
         Rows::F64(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count_floats),
     }
 }
+
+/// Mean colours (m, 3), 257 times the values, and pixels (m,) of the cells of 2 × 2 × 2 colours of (n, 3) `pixels`.
+#[pyfunction]
+pub(crate) fn count_cells<'py>(
+    py: Python<'py>,
+    pixels: PyReadonlyArray2<'py, u8>,
+    n_threads: usize,
+) -> PyResult<CellArrays<'py>> {
+    let (values, n) = (in_c_order(&pixels)?, pixels.shape()[0]);
+    if pixels.shape()[1] != 3 {
+        return Err(PyValueError::new_err("cells are counted of three channels"));
+    }
+    let cells = py.detach(|| colours::cells(values, &threads_for(n, n_threads))).map_err(|error| raise(py, error))?;
+    let m = cells.counts.len();
+    Ok((cells.values.into_pyarray(py).reshape([m, 3])?, cells.counts.into_pyarray(py)))
+}
+
+type CellArrays<'py> = (Bound<'py, PyArray2<u16>>, Bound<'py, PyArray1<u64>>);
 
 type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
 

@@ -199,7 +199,7 @@ fn simd_level() -> String {
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::counting::{count_colours, paint, sums_by_label};
+    use super::counting::{count_cells, count_colours, paint, sums_by_label};
     #[pymodule_export]
     use super::informed::{fit_informed, step_informed};
     #[pymodule_export]

@@ -88,9 +88,9 @@ def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette
         palette = palettes.read(photo)
         names = [known or found for known, found in zip(palette.names, naming.names(palette.colors), strict=True)]
         return palettes.as_palette(palette, names=names)
-    from rustem.quantization import quantize
+    from rustem.quantization import palette as find
 
-    found = quantize(
+    palette = find(
         photo,
         args.n_colors,
         color_space=args.color_space,
@@ -99,11 +99,7 @@ def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette
         progress=display.progress,
         n_threads=args.threads,
     )
-    colors, counts = found.palette, found.counts
-    if colors.shape[1] in (2, 4):  # transparency is no colour
-        colors, counts = colors[colors[:, -1] > 0, :-1], counts[colors[:, -1] > 0]
-    shares = counts / max(1, counts.sum())
-    palette = palettes.as_palette(colors, shares=shares, title=photo.stem)
+    palette = palettes.as_palette(palette, title=photo.stem)
     return palettes.as_palette(palette, names=naming.names(palette.colors))
 
 

@@ -6,6 +6,7 @@
 #![expect(clippy::inline_always, reason = "what number_rows calls must become part of its body for each CPU level")]
 
 mod bitmap;
+mod cells;
 mod keys;
 mod paint;
 mod ranks;
@@ -17,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::parallel::Threads;
 
+pub use cells::{Cells, cells};
 pub use keys::Channel;
 use keys::Keys;
 pub use paint::paint;
