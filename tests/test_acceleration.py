@@ -29,6 +29,20 @@ def test_the_likelihood_never_falls(photograph, family, dtype):
     assert fit.log_likelihood >= fit.history[-1] - 2e-6
 
 
+@pytest.mark.parametrize("n_components", [6, 24])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_em_goes_alone_while_it_is_quick(photograph, family, n_components):
+    keywords = {"covariance_type": family, "covariance_floor": FLOOR, "unit": 255, "tol": 0, "max_iter": 60}
+    plain, fast = (
+        fit_mixture(photograph.reshape(-1, 3), n_components, acceleration=acceleration, **keywords).history
+        for acceleration in (None, "lbfgs")
+    )
+    quick = np.diff(plain, prepend=-np.inf) >= min(0.6 / n_components**2, 0.01)
+    n_alone = len(quick) if quick.all() else np.argmin(quick) + 1
+    np.testing.assert_array_equal(fast[:n_alone], plain[:n_alone])
+    assert not np.array_equal(fast, plain)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_ends_where_em_stands_still(photograph, family):
     """Textbook EM from the accelerated end gains nothing: it is a maximum of the likelihood, floor and all."""

@@ -268,8 +268,8 @@ def fit_mixture(
     max_iter : int, default 3000
         The most passes over the samples.
     acceleration : "lbfgs" or None, default "lbfgs"
-        Quasi-Newton steps preconditioned by EM [2]_, which need several times fewer passes than EM and never lower the
-        likelihood; every pass counts, those included whose point was not kept. None is textbook EM, and so is every
+        Long steps along EM's path, then quasi-Newton steps preconditioned by EM [2]_: several times fewer passes than
+        EM's, and never a lower likelihood; every pass counts, those included whose point was not kept. None is textbook EM, and so is every
         fit with ``reg_covar``, whose steps do not maximise the likelihood.
     n_init : int, default 1
         Starts from as many seeds, and keeps the fit of the highest likelihood.

@@ -5,15 +5,20 @@
 //! L-BFGS (Nocedal 1980, doi:10.1090/S0025-5718-1980-0572855-7) turn it into a step that also knows the curvature of
 //! the passes before. One pass gives likelihood, gradient and EM step together, so a step costs one pass.
 //!
-//! Departures. As long as EM itself is quick, it goes alone. There is no line search: the step is no longer than a multiple of EM's own, which doubles where it was
-//! in the way and shrinks to a quarter where the likelihood fell; then the plain step is taken, which cannot fall, and
-//! the memory is cleared. The inverse Hessian that the loops start from is EM's at the present point, not a fixed one.
+//! Departures. EM chooses the hill: as long as a pass gains much, plain passes go alone; as long as one gains something,
+//! steps along EM's flow (`chebyshev.rs`) cover three passes' way and more; only then does the ascent leave that path.
+//! There is no line search: the quasi-Newton step is no longer than a multiple of EM's own, which doubles where it was in
+//! the way and shrinks to a quarter where the likelihood fell, and then the memory is cleared. After a fall of either
+//! kind the plain step is taken, which cannot fall. The inverse Hessian that the loops start from is EM's at the present
+//! point, not a fixed one.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
 
+use crate::chebyshev::Chebyshev;
 use crate::coordinates::{Place, mixture_at};
 use crate::error::{Error, Result};
+use crate::initialise::Method;
 use crate::mixture::Mixture;
 
 /// Steps that are remembered, and the most memory that they may take together.
@@ -21,17 +26,37 @@ const MAX_PAIRS: usize = 10;
 const MAX_BYTES: usize = 32 << 20;
 /// How many times as long as EM's a step may be at first.
 const FIRST_REACH: f64 = 8.0;
-/// As long as a plain pass gains more than this (nats per sample), plain passes go on: they are quick here, and choose
-/// the hill that EM would choose.
-const QUICK: f64 = 3e-3;
+/// As long as a pass gains more than this over k² (nats per sample), but within bounds, plain passes go on: they are quick
+/// here, and choose the hill that EM would choose, the more slowly the more components there are.
+const QUICK: f64 = 0.6;
+const QUICK_BOUNDS: (f64, f64) = (1e-4, 1e-2);
+/// Below this share of that gain the hill is taken as chosen.
+const SLOW: f64 = 0.01;
+/// The most passes of a step along EM's flow; longer steps end on other hills.
+const MOST_STAGES: usize = 3;
+/// Where the hill is open, quasi-Newton steps begin once a pass gains less than this.
+const LEAPS_BELOW: f64 = 3e-3;
 
 /// How passes are made fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acceleration {
     /// Textbook EM: each pass starts from the last one's M-step.
     None,
-    /// Quasi-Newton steps preconditioned by EM, with plain steps where the likelihood would fall.
+    /// Steps along EM's flow, then quasi-Newton steps preconditioned by EM; plain steps where the likelihood would fall.
     Lbfgs,
+    /// Quasi-Newton steps soon, whatever hill they lead to: for trials of many starts, and from the best of them.
+    Leaps,
+}
+
+impl Acceleration {
+    /// What suits a start by this method: a search has chosen the hill, and EM from it no claim to be followed.
+    #[must_use]
+    pub fn after(self, method: Method) -> Self {
+        match (self, method) {
+            (Self::Lbfgs, Method::Search) => Self::Leaps,
+            _ => self,
+        }
+    }
 }
 
 impl FromStr for Acceleration {
@@ -57,15 +82,36 @@ pub(crate) struct Ascent {
     rounding: f64,
     /// Where the next pass looks.
     pub(crate) trial: Mixture,
-    /// Whether `trial` is anything else than an M-step.
-    extrapolated: bool,
+    /// How it was found.
+    trial_is: Trial,
+    /// Whether the likelihood kept is the last word on the passes so far: not within a step along the flow.
+    pub(crate) arrived: bool,
     /// The likelihood of the point that is kept, and the M-step from there.
     kept: Option<(f64, Mixture)>,
-    /// Whether plain passes have once gained little.
-    warm: bool,
+    phase: Phase,
+    /// Passes of the next step along the flow.
+    stages: usize,
     reach: f64,
     reach_was_in_the_way: bool,
     memory: Memory,
+}
+
+/// What a pass looks at.
+enum Trial {
+    /// An M-step, or the start.
+    Plain,
+    /// A stage of a step along the flow, or its end.
+    Stage(Chebyshev),
+    /// The end of a quasi-Newton step.
+    Leap,
+}
+
+/// What follows a point that is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Plain,
+    Flow,
+    Newton,
 }
 
 /// What past steps told about the curvature.
@@ -98,9 +144,11 @@ impl Ascent {
             floor,
             rounding,
             trial: start,
-            extrapolated: false,
+            trial_is: Trial::Plain,
+            arrived: false,
             kept: None,
-            warm: false,
+            phase: Phase::Plain,
+            stages: MOST_STAGES,
             reach: FIRST_REACH,
             reach_was_in_the_way: false,
             memory: Memory::default(),
@@ -109,29 +157,98 @@ impl Ascent {
 
     /// Takes what a pass found at the trial: its likelihood, and the M-step from there. Returns the likelihood kept.
     pub(crate) fn take(&mut self, log_likelihood: f64, next: Mixture) -> f64 {
-        match &self.kept {
-            Some((best, plain)) if self.extrapolated && self.fell(log_likelihood, *best) => {
-                self.trial = plain.clone();
-                self.extrapolated = false;
-                self.reach = (0.25 * self.reach).max(1.0);
-                self.memory.pairs.clear();
-                *best
-            }
-            _ => {
-                if self.extrapolated && self.reach_was_in_the_way {
-                    self.reach *= 2.0;
+        let best = self.kept.as_ref().map_or(f64::NEG_INFINITY, |kept| kept.0);
+        self.arrived = !matches!(&self.trial_is, Trial::Stage(step) if !step.is_at_its_end());
+        match std::mem::replace(&mut self.trial_is, Trial::Plain) {
+            Trial::Stage(step) if !step.is_at_its_end() => {
+                if self.go_on(step, &next).is_none() {
+                    self.fall_back(&Trial::Plain);
                 }
-                let gain = log_likelihood - self.kept.as_ref().map_or(f64::NEG_INFINITY, |kept| kept.0);
-                self.warm |= gain < QUICK;
-                let proposal = match self.acceleration {
-                    Acceleration::Lbfgs if self.warm => self.extrapolate(&next),
-                    Acceleration::Lbfgs | Acceleration::None => None,
-                };
-                self.extrapolated = proposal.is_some();
-                self.trial = proposal.unwrap_or_else(|| next.clone());
+                best
+            }
+            fallen @ (Trial::Stage(_) | Trial::Leap) if self.fell(log_likelihood, best) => {
+                self.fall_back(&fallen);
+                best
+            }
+            trial => {
+                self.accelerate(&trial, log_likelihood - best, &next);
                 self.kept = Some((log_likelihood, next));
                 log_likelihood
             }
+        }
+    }
+
+    /// Goes on from where the last pass looked, which gained so much: sets the next trial.
+    fn accelerate(&mut self, trial: &Trial, gain: f64, next: &Mixture) {
+        let gain = if let Trial::Stage(step) = trial { gain / step.time } else { gain };
+        let (quick, slow) = self.thresholds(next.n_components());
+        if gain < slow {
+            self.phase = Phase::Newton;
+        } else if gain < quick {
+            self.phase = self.phase.max(Phase::Flow);
+        }
+        if matches!(trial, Trial::Leap) && self.reach_was_in_the_way {
+            self.reach *= 2.0;
+        }
+        self.stages = (self.stages + 1).min(MOST_STAGES);
+        if self.leave(next).is_none() {
+            self.trial = next.clone();
+            self.trial_is = Trial::Plain;
+        }
+    }
+
+    /// The gains of a pass below which the flow is followed, and below which it is left for quasi-Newton steps.
+    fn thresholds(&self, k: usize) -> (f64, f64) {
+        let (low, high) = QUICK_BOUNDS;
+        let quick = (QUICK / (k as f64).powi(2)).clamp(low, high);
+        match self.acceleration {
+            Acceleration::None => (f64::NEG_INFINITY, f64::NEG_INFINITY),
+            Acceleration::Lbfgs => (quick, SLOW * quick),
+            Acceleration::Leaps => (LEAPS_BELOW, LEAPS_BELOW),
+        }
+    }
+
+    /// Remembers the step from the trial, and leaves it by another than the plain one; `None` where there is none.
+    fn leave(&mut self, next: &Mixture) -> Option<()> {
+        if self.phase == Phase::Plain {
+            return None;
+        }
+        let here = Place::new(&self.trial)?;
+        let point = here.coordinates();
+        let em = difference(&Place::new(next)?.coordinates(), &point);
+        let step = Step { gradient: here.gradient(next), point, em };
+        self.memory.add(&step);
+        let (trial, trial_is) = if self.phase == Phase::Flow {
+            let flow = Chebyshev::new(&step.point, &step.em, self.stages);
+            (mixture_at(flow.point(), next, self.floor), Trial::Stage(flow))
+        } else {
+            let (end, in_the_way) = self.memory.leap(&here, &step, self.reach);
+            self.reach_was_in_the_way = in_the_way;
+            (end.and_then(|end| mixture_at(&end, next, self.floor)), Trial::Leap)
+        };
+        self.memory.last = Some(step);
+        (self.trial, self.trial_is) = (trial?, trial_is);
+        Some(())
+    }
+
+    /// The next stage of a step along the flow, from the M-step at the present one; `None` where it leads nowhere.
+    fn go_on(&mut self, mut step: Chebyshev, next: &Mixture) -> Option<()> {
+        step.go_on(&difference(&Place::new(next)?.coordinates(), &Place::new(&self.trial)?.coordinates()));
+        self.trial = mixture_at(step.point(), next, self.floor)?;
+        self.trial_is = Trial::Stage(step);
+        Some(())
+    }
+
+    /// The plain step from the point that is kept comes next, and shorter ones after it.
+    fn fall_back(&mut self, fallen: &Trial) {
+        if let Some((_, plain)) = &self.kept {
+            self.trial = plain.clone();
+        }
+        if matches!(fallen, Trial::Leap) {
+            self.reach = (0.25 * self.reach).max(1.0);
+            self.memory.pairs.clear();
+        } else {
+            self.stages = 1;
         }
     }
 
@@ -143,27 +260,6 @@ impl Ascent {
     /// The M-step from the point that is kept, or the start.
     pub(crate) fn into_mixture(self) -> Mixture {
         self.kept.map_or(self.trial, |(_, next)| next)
-    }
-
-    /// The quasi-Newton step from the trial; `None` where there is nothing to go by, or no way up.
-    fn extrapolate(&mut self, next: &Mixture) -> Option<Mixture> {
-        let here = Place::new(&self.trial)?;
-        let point = here.coordinates();
-        let em = difference(&Place::new(next)?.coordinates(), &point);
-        let step = Step { gradient: here.gradient(next), point, em };
-        self.memory.add(&step);
-        let mut direction = self.memory.direction(&step);
-        let promising = !self.memory.pairs.is_empty() && dot(&step.gradient, &direction) > 0.0;
-        let (length, longest) = (here.length(&direction), self.reach * here.length(&step.em));
-        self.reach_was_in_the_way = length > longest;
-        if self.reach_was_in_the_way {
-            for value in &mut direction {
-                *value *= longest / length;
-            }
-        }
-        direction.iter_mut().zip(&step.point).for_each(|(value, from)| *value += from);
-        self.memory.last = Some(step);
-        if promising { mixture_at(&direction, next, self.floor) } else { None }
     }
 }
 
@@ -182,6 +278,18 @@ impl Memory {
             }
             self.pairs.push_back(Pair { point, gradient, em, inverse: product.recip() });
         }
+    }
+
+    /// The end of the quasi-Newton step, and whether `reach` was in the way of a longer one; `None` where there is nothing
+    /// to go by, or no way up.
+    fn leap(&self, here: &Place, step: &Step, reach: f64) -> (Option<Vec<f64>>, bool) {
+        let mut direction = self.direction(step);
+        let promising = !self.pairs.is_empty() && dot(&step.gradient, &direction) > 0.0;
+        let (length, longest) = (here.length(&direction), reach * here.length(&step.em));
+        let in_the_way = length > longest;
+        let share = if in_the_way { longest / length } else { 1.0 };
+        direction.iter_mut().zip(&step.point).for_each(|(value, from)| *value = from + share * *value);
+        (promising.then_some(direction), in_the_way)
     }
 
     /// The two loops. The first one works on the gradient and, for what EM makes of it, on EM's step alike.

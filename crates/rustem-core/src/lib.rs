@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare values that must be equal to the bit"))]
 
 pub mod accelerate;
+mod chebyshev;
 pub mod colours;
 pub mod convergence;
 mod coordinates;

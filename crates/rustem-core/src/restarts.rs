@@ -39,6 +39,7 @@ pub fn fit_best<T: Real>(
 ) -> Result<Labelled> {
     let one_fit = |restart: usize, threads: &Threads, progress: Progress| -> Result<Labelled> {
         let start = Start { seed: start.nth_seed(restart), ..start.clone() };
+        let config = Config { acceleration: config.acceleration.after(start.method), ..config };
         let first = match start.method {
             Method::Search => search(samples, k, family, &start, config, threads, progress)?,
             _ => initialise(samples, k, family, &start, config.regularization, threads)?,
