@@ -269,8 +269,8 @@ def fit_mixture(
         The most passes over the samples.
     acceleration : "lbfgs" or None, default "lbfgs"
         Long steps along EM's path, then quasi-Newton steps preconditioned by EM [2]_: several times fewer passes than
-        EM's, and never a lower likelihood; every pass counts, those included whose point was not kept. None is textbook EM, and so is every
-        fit with ``reg_covar``, whose steps do not maximise the likelihood.
+        EM's, and never a lower likelihood; every pass counts, those included whose point was not kept. None is textbook
+        EM, and so is every fit with ``reg_covar``, whose steps do not maximise the likelihood.
     n_init : int, default 1
         Starts from as many seeds, and keeps the fit of the highest likelihood.
     init_params : {"auto", "search", "k-means++", "random_from_data"}, default "auto"
