@@ -217,7 +217,8 @@ def test_masked_pixels_are_saved_transparent(tmp_path, photograph):
 
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, photograph):
     deep = photograph.astype(np.uint16) * 256 + 3  # with 257, white would overflow
-    start = {"means_init": photograph[::16, 64][:8] / 255, "reg_covar": 1e-3, "tol": 0, "max_iter": 20}
+    start = {"means_init": photograph[::16, 64][:8] / 255, "reg_covar": 1e-3}
+    start |= {"tol": 0, "max_iter": 20, "acceleration": None}
     seg = segment(deep, 8, **start)
     assert seg.palette.dtype == seg.image.dtype == np.uint16
     assert seg.psnr == pytest.approx(segment(photograph, 8, **start).psnr, abs=0.1)
