@@ -110,3 +110,15 @@ def test_scikit_learns_estimator_can_start_from_it(photograph, family):
     assert searched.score(rows) > GaussianMixture(8, **keywords).fit(rows).score(rows) - 1e-3
     few = GaussianMixture(3, init_params="search", covariance_type=family, random_state=0)
     assert few.fit([[0.0], [0.0], [1.0], [1.0]]).means_.shape == (3, 1)
+
+
+def test_many_samples_climb_on_a_part_first_the_same_on_any_number_of_threads():
+    random = np.random.default_rng(0)
+    samples = (random.normal(size=(600_000, 1)) + 5 * random.integers(9, size=(600_000, 1))).astype(np.float32)
+    fits = [fit_mixture(samples, 9, init_params="search", n_threads=threads) for threads in (1, 2)]
+    np.testing.assert_array_equal(fits[0].mixture.means, fits[1].mixture.means)
+    np.testing.assert_array_equal(fits[0].labels, fits[1].labels)
+    np.testing.assert_array_equal(fits[0].labels, fits[0].mixture.predict(samples))  # sorted or not
+    assert fits[0].n_iter < 40
+    plain = fit_mixture(samples, 9, init_params="k-means++")
+    assert fits[0].log_likelihood > plain.log_likelihood - 1e-5

@@ -94,7 +94,7 @@ class Segmentation:
     def image(self) -> NDArray[Any]:
         """The k-colour picture, in the type and shape of the original; zero where there is no label."""
         table = self.palette if self._has_channels else self.palette[:, 0]
-        return self._spread(table[self._colour_labels], 0)
+        return self._spread(table.take(self._colour_labels, axis=0), 0)
 
     @cached_property
     def psnr(self) -> float:
@@ -103,7 +103,7 @@ class Segmentation:
         The peak is the largest value of an integer type, or the range of the values of a float picture.
         """
         values = self._colours.values.astype(np.float64)
-        error = ((values - self.palette[self._colour_labels].astype(np.float64)) ** 2).mean(axis=1)
+        error = ((values - self.palette.astype(np.float64).take(self._colour_labels, axis=0)) ** 2).mean(axis=1)
         mean_square = float(np.average(error, weights=self._colours.counts))
         peak = float(np.ptp(values)) if self.palette.dtype.kind == "f" else self._unit
         return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))

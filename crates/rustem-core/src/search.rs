@@ -6,8 +6,9 @@
 //! (Runnalls 2007) lead back to k: nothing needs to be ranked.
 //!
 //! Departures. All this happens on a few thousand samples, drawn evenly by weight, so that it costs no more than a fit
-//! or two; only the last heat, among the best few, sees all samples. Trials are long enough to tell a good hill from
-//! a poor one: 60 accelerated passes; after 25 they often cannot.
+//! or two; only the last heat, among the best few, sees all samples, or some hundred thousand of more, where the best one
+//! then climbs to the top. Trials are long enough to tell a good hill from a poor one: 60 accelerated passes; after 25
+//! they often cannot.
 
 use std::ops::ControlFlow;
 
@@ -24,6 +25,8 @@ use crate::split_merge::{merge, split};
 /// Samples that the search looks at, and the least number for each component.
 const SAMPLES: usize = 4096;
 const SAMPLES_EACH: usize = 128;
+/// Samples that the last heat looks at.
+const HEAT_SAMPLES: usize = 1 << 18;
 /// Trial runs: as many as have so many components together, within bounds.
 const TRIAL_COMPONENTS: usize = 320;
 const FEWEST_TRIALS: usize = 8;
@@ -74,10 +77,14 @@ pub fn search<T: Real>(
     field = side_by_side(threads, field.len(), |index, threads| improve(few, field[index].clone(), config, threads))?;
     rank(&mut field, FINALISTS, progress)?;
     if thinned.is_some() {
+        let many = samples.thinned(HEAT_SAMPLES);
         for entry in &mut field {
-            *entry = run(samples, entry.1.clone(), MERGED_PASSES, config, threads)?;
+            *entry = run(many.as_ref().unwrap_or(samples), entry.1.clone(), MERGED_PASSES, config, threads)?;
         }
         rank(&mut field, 1, progress)?;
+        if let (Some(many), Some(best)) = (many, field.first_mut()) {
+            best.1 = fit(&many, best.1.clone(), config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
+        }
     }
     match field.into_iter().next() {
         Some((_, best)) => Ok(best),
