@@ -87,7 +87,7 @@ def cases(folder: Path, runs: int) -> Iterator[dict]:
         n_runs = 10 * runs if d < 16 else runs
         yield {"kind": "features", "d": d, "k": 16, "n": 5_000, "threads": threads, "runs": n_runs}
     yield from counting_cases(pictures)
-    for dtype, channels in (("uint8", 3), ("uint8", 4), ("uint16", 3)):
+    for dtype, channels in (("uint8", 3), ("uint8", 4), ("uint16", 3), ("float32", 3)):
         yield {"kind": "noise", "dtype": dtype, "channels": channels, "n": 1_000_000, "k": 8, "runs": runs}
     if CLASSIC in pictures:
         yield {"kind": "startup", "path": str(data / CLASSIC), "runs": 7 * runs}
@@ -256,9 +256,12 @@ def run_noise(case: dict) -> dict:
     from rustem import _core, segment
     from rustem._validation import available_cpus
 
-    top = np.iinfo(case["dtype"]).max
-    shape = (case["n"] // 1000, 1000, case["channels"])
-    pixels = np.random.default_rng(0).integers(0, top, shape, endpoint=True, dtype=case["dtype"])
+    shape, random = (case["n"] // 1000, 1000, case["channels"]), np.random.default_rng(0)
+    if case["dtype"] == "float32":  # of 12 bits: each channel takes few values, which has to be found out first
+        pixels = random.integers(0, 4096, shape).astype(np.float32) / np.float32(4095)
+    else:
+        top = np.iinfo(case["dtype"]).max
+        pixels = random.integers(0, top, shape, endpoint=True, dtype=case["dtype"])
     times: dict[str, list[float]] = {"count": [], "seconds": []}
     for _ in range(case["runs"]):
         start = time.perf_counter()

@@ -10,7 +10,10 @@ use crate::parallel::Threads;
 /// The most values that numbers of 16 bits tell apart.
 const MOST_VALUES: usize = 1 << 16;
 /// Where more of the pixels first looked at have a value of their own in some channel, there is no end of values.
-const HOPELESS: f64 = 0.5;
+const MANY: f64 = 0.5;
+/// Where more of them have a colour of their own, at least half of all have: counting, dearer than that of whole numbers,
+/// would hardly pay.
+const HOPELESS: f64 = 0.87;
 
 /// A floating-point number as a whole one that is compared like it. All NaN are one, and both zeros.
 pub trait Float: Copy + Send + Sync {
@@ -77,7 +80,7 @@ impl<F: Float> Picture<'_, F> {
         self.pixels.len() / self.channels
     }
 
-    /// Whether a sample says that some channel hardly ever takes a value twice.
+    /// Whether a sample says that some channel hardly ever takes a value twice, or that hardly any colour comes twice.
     fn is_hopeless(&self) -> bool {
         let n_pixels = self.n_pixels();
         if n_pixels <= FEW {
@@ -85,8 +88,19 @@ impl<F: Float> Picture<'_, F> {
         }
         let stripe = STRIPE.min(n_pixels / (4 * STRIPES));
         let mut values = vec![Values::new(); self.channels];
-        let seen: usize = (0..STRIPES).map(|i| self.insert(n_pixels / STRIPES * i, stripe, &mut values)).sum();
-        values.iter().any(|values| values.len as f64 > HOPELESS * seen as f64)
+        let mut colours = Vec::new();
+        for start in (0..STRIPES).map(|i| n_pixels / STRIPES * i) {
+            self.insert(start, stripe, &mut values);
+            colours.extend(self.rows_inside(start, stripe).map(|row| {
+                let mut keys = [0; 4];
+                row.iter().zip(&mut keys).for_each(|(value, key)| *key = value.key());
+                keys
+            }));
+        }
+        let seen = colours.len() as f64;
+        colours.sort_unstable();
+        colours.dedup();
+        colours.len() as f64 > HOPELESS * seen || values.iter().any(|values| values.len as f64 > MANY * seen)
     }
 
     /// The values of each channel; `None` where there are too many.
@@ -109,18 +123,18 @@ impl<F: Float> Picture<'_, F> {
         Ok(all.iter().all(|values| values.len <= MOST_VALUES).then_some(all))
     }
 
-    /// Inserts the values of `length` pixels; returns how many pixels count.
-    fn insert(&self, start: usize, length: usize, values: &mut [Values]) -> usize {
+    /// Those of `length` pixels that count.
+    fn rows_inside(&self, start: usize, length: usize) -> impl Iterator<Item = &[F]> {
         let end = self.n_pixels().min(start + length);
+        let rows = self.pixels[start * self.channels..end * self.channels].chunks_exact(self.channels);
+        let inside = move |place: &usize| self.mask.is_none_or(|mask| mask[start + place]);
+        rows.enumerate().filter(move |(place, _)| inside(place)).map(|(_, row)| row)
+    }
+
+    /// Inserts the values of `length` pixels.
+    fn insert(&self, start: usize, length: usize, values: &mut [Values]) {
         let mut last = [u64::MAX; 4];
-        let mut seen = 0;
-        for (offset, row) in
-            self.pixels[start * self.channels..end * self.channels].chunks_exact(self.channels).enumerate()
-        {
-            if self.mask.is_some_and(|mask| !mask[start + offset]) {
-                continue;
-            }
-            seen += 1;
+        for row in self.rows_inside(start, length) {
             for ((value, values), last) in row.iter().zip(&mut *values).zip(&mut last) {
                 let key = value.key();
                 if key != *last {
@@ -129,7 +143,6 @@ impl<F: Float> Picture<'_, F> {
                 }
             }
         }
-        seen
     }
 
     /// Counts the ranks of all values, and gives the colours their values back.
@@ -261,9 +274,10 @@ mod tests {
                 let scaled: Vec<f32> = whole.iter().map(|level| *level as f32 / 65535.0 - 0.3).collect();
                 let (single, numbers) = counted(&scaled, mask, 1).expect("pays");
                 assert_eq!(single.values.len(), expected.values.len());
-                for (number, row) in numbers.iter().zip(scaled.chunks_exact(3)) {
-                    let own = single.values.chunks_exact(3).nth(*number as usize);
-                    assert!(own.is_none_or(|own| own == row));
+                let rows = single.values.as_chunks::<3>().0;
+                for (place, (number, row)) in numbers.iter().zip(scaled.as_chunks::<3>().0).enumerate() {
+                    let own = mask.is_none_or(|mask| mask[place]).then_some(row);
+                    assert_eq!(rows.get(*number as usize), own);
                 }
                 assert_eq!(single.counts.iter().sum::<f64>(), expected.counts.iter().sum::<f64>());
                 let wide: Vec<f64> = whole.iter().map(|level| f64::from(*level) - 100.0).collect();
@@ -291,6 +305,11 @@ mod tests {
         // The stripes that are looked at first repeat, the rest does not.
         let late: Vec<f64> = (0..900_000u32).map(|i| f64::from(i - i % 100 + (i % 100) * 1_000_000)).collect();
         assert_eq!(counted(&late, None, 2), None);
+        // Few values in each channel, but hardly a colour twice.
+        let mixed =
+            |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i << 31).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 56;
+        let bytes: Vec<f32> = (0..600_000).map(|i| mixed(i) as f32).collect();
+        assert_eq!(counted(&bytes, None, 2), None);
         assert_eq!(counted::<f32>(&[], None, 1).map(|(colours, _)| colours.counts.len()), None);
     }
 }
