@@ -20,16 +20,7 @@ from rustem.cli import main
 from rustem.commands import jobs
 from rustem.commands.display import hex_colours
 
-
-@pytest.fixture(autouse=True)
-def _empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def photo():
-    save_photo("photo.png")
-    return Path("photo.png")
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 # What is never overwritten

@@ -16,16 +16,7 @@ from rustem import cli, colorspaces, segmentation
 from rustem.cli import main
 from rustem.exceptions import InvalidInputError
 
-
-@pytest.fixture(autouse=True)
-def _empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def photo():
-    save_photo("photo.png")
-    return Path("photo.png")
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 # One picture
