@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, features
 
-from rustem.colours import count_colours
+from rustem.pipeline.color_table import count_colours
 
 Painter = Callable[[np.ndarray, int], tuple[np.ndarray, float]]
 """Gives the k-colour picture and the CPU seconds that it took."""

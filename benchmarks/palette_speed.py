@@ -25,7 +25,7 @@ from PIL import Image
 
 import rustem
 from rustem import _core
-from rustem._validation import available_cpus
+from rustem.arguments import available_cpus
 
 PHOTOGRAPHS = ("sunset_by_Aitzol_Berasategi.jpg", "seeding_by_Clements_Engelhardt.jpg")
 MOSAIC = "a mosaic of Kodak photographs"

@@ -16,8 +16,8 @@ import numpy as np
 
 import rustem
 from rustem import reference
-from rustem._validation import check_threads
-from rustem.colours import count_colours
+from rustem.arguments import check_threads
+from rustem.pipeline.color_table import count_colours
 
 # scikit-learn's default. OpenCV and Armadillo have nothing of the kind, only a limit for matrices that they cannot
 # invert, so their likelihoods may end a little elsewhere.

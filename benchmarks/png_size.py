@@ -25,7 +25,8 @@ from palettes import difference, seen_from_afar
 from PIL import Image
 
 import rustem
-from rustem import _indexed_png, images
+from rustem import images
+from rustem.images import indexed_png
 
 COLOURS = (4, 16, 64, 256)
 OURS = {
@@ -68,7 +69,7 @@ def other_forms(result: rustem.Quantization) -> dict[str, int]:
     bits = next(bits for bits in (1, 2, 4, 8) if result.n_colors <= 2**bits)
 
     def size(labels: np.ndarray, filter_: int, memory: int) -> int:
-        rows = np.frombuffer(b"".join(_indexed_png._rows(labels, bits)), np.uint8).reshape(len(labels), -1).copy()
+        rows = np.frombuffer(b"".join(indexed_png._rows(labels, bits)), np.uint8).reshape(len(labels), -1).copy()
         pixels, rows[:, 0] = rows[:, 1:].copy(), filter_
         if filter_ == 1:
             rows[:, 2:] -= pixels[:, :-1]

@@ -10,7 +10,7 @@ from pages import replace_table
 from peers import SCIKIT_LEARN, WHOLE
 
 from rustem import _core
-from rustem._validation import available_cpus
+from rustem.arguments import available_cpus
 
 FLOOR, COMMAND = "bare floor, file to file", "rustem segment, file to file"
 PACKAGES = ("rustem", "numpy", "pillow", "scikit-learn", "opencv-contrib-python-headless")

@@ -188,8 +188,8 @@ def run_road(case: dict) -> dict:
 
 
 def run_components(case: dict) -> dict:
-    from rustem.colours import count_colours
     from rustem.mixture import fit_mixture
+    from rustem.pipeline.color_table import count_colours
 
     colours = count_colours(load(case).reshape(-1, 3), 255.0, "srgb", case["threads"])
     options = {"sample_weight": colours.counts, "unit": 255.0, "tol": 0, "n_threads": case["threads"]}
@@ -219,7 +219,7 @@ def fit_seconds(fit: Callable, samples: np.ndarray, case: dict, options: dict) -
 def run_counting(case: dict) -> dict:
     """Distinct colours of the picture's channels, the first call of the process apart; and painting."""
     from rustem import _core
-    from rustem._validation import available_cpus
+    from rustem.arguments import available_cpus
 
     pixels = load(case)[..., [0, 1, 2, 1][: case["channels"]]]
     pixels = pixels.reshape(-1, case["channels"]).astype(case["dtype"]) * (257 if case["dtype"] == "uint16" else 1)
@@ -254,7 +254,7 @@ def run_counting(case: dict) -> dict:
 def run_noise(case: dict) -> dict:
     """What the attempt to count costs where it is given up, beside the whole of a short segment()."""
     from rustem import _core, segment
-    from rustem._validation import available_cpus
+    from rustem.arguments import available_cpus
 
     shape, random = (case["n"] // 1000, 1000, case["channels"]), np.random.default_rng(0)
     if case["dtype"] == "float32":  # of 12 bits: each channel takes few values, which has to be found out first

@@ -16,9 +16,9 @@ from PIL import Image
 from skimage.data import astronaut
 
 from rustem import images, segmentation
-from rustem.cli import main
-from rustem.commands import jobs
-from rustem.commands.display import hex_colours
+from rustem.cli import jobs, main
+from rustem.cli.screen import hex_colours
+from rustem.images import writing
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_to(photo, capfd, monkeypatch):
 
 
 def test_formats_are_those_that_can_be_written():
-    assert tuple(images._FORMATS) == jobs._OUTPUTS
+    assert tuple(writing._FORMATS) == jobs._OUTPUTS
     for name in jobs._LABELS:
         images.write_labels(f"labels{name}", [[0, 1]])
 

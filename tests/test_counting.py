@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rustem import _core, segment
-from rustem.colours import count_colours
+from rustem.pipeline.color_table import count_colours
 
 
 def random_pixels(dtype, channels, n=300_000, levels=40):

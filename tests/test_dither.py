@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rustem import InvalidInputError
 from rustem.colorspaces import to_space
-from rustem.dithering import dither
+from rustem.quantization.dithering import dither
 
 METHODS = ("floyd-steinberg", "blue-noise")
 BLACK_WHITE = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)

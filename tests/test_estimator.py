@@ -144,13 +144,13 @@ def test_the_start_is_one_m_step(samples):
     """The moments in blocks are those of the textbook."""
     from sklearn.cluster import KMeans
 
-    from rustem import _scikit
+    from rustem.mixture import sklearn_starts
 
     labels = KMeans(4, n_init=1, random_state=7).fit(samples).labels_
     for family in FAMILIES:
-        found = _scikit.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
+        found = sklearn_starts.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
         # KMeans draws its seed from the state that it is given
-        again = _scikit.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
+        again = sklearn_starts.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
         np.testing.assert_array_equal(found[1], again[1])
     book = reference.maximise(samples, np.eye(4)[labels], "full", 1e-6)
     model = GaussianMixture(4, random_state=7, max_iter=0).fit(samples)
@@ -159,10 +159,10 @@ def test_the_start_is_one_m_step(samples):
 
 
 def test_memory_of_responsibilities_is_bounded(samples, monkeypatch):
-    from rustem import _scikit
+    from rustem.mixture import sklearn_starts
 
     whole = GaussianMixture(4, init_params="random", random_state=2, max_iter=0).fit(samples)
-    monkeypatch.setattr(_scikit, "BLOCK", 64)
+    monkeypatch.setattr(sklearn_starts, "BLOCK", 64)
     blocks = GaussianMixture(4, init_params="random", random_state=2, max_iter=0).fit(samples)
     np.testing.assert_allclose(blocks.covariances_, whole.covariances_, rtol=1e-10)
 

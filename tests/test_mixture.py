@@ -308,10 +308,10 @@ def test_files_of_another_kind_are_refused(tmp_path, contents):
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    from rustem import _mixture_files
+    from rustem.mixture import files
 
     Mixture(np.ones(1), np.zeros((1, 200)), np.ones(1), "spherical").save(tmp_path / "bomb.npz")
-    monkeypatch.setattr(_mixture_files, "MAX_BYTES", 1000)
+    monkeypatch.setattr(files, "MAX_BYTES", 1000)
     with pytest.raises(InvalidInputError, match="when unpacked: this is no mixture"):
         Mixture.load(tmp_path / "bomb.npz")
 
@@ -443,7 +443,7 @@ except KeyboardInterrupt:
 
 
 def test_thread_count_from_the_environment(monkeypatch):
-    from rustem._validation import available_cpus, check_threads
+    from rustem.arguments import available_cpus, check_threads
 
     monkeypatch.delenv("RUSTEM_NUM_THREADS", raising=False)
     assert check_threads(None) == available_cpus() >= 1

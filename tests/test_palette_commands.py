@@ -9,7 +9,7 @@ from PIL import Image
 
 from rustem import images, palettes
 from rustem.cli import main
-from rustem.palettes.terminal import color_depth, nearest_of_256
+from rustem.cli.terminal import color_depth, nearest_of_256
 
 
 class Terminal(io.StringIO):

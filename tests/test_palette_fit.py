@@ -5,7 +5,7 @@ import pytest
 
 import rustem
 from rustem import InvalidInputError, _core, quantize
-from rustem._quantizing import Space
+from rustem.quantization.comparison_space import Space
 
 
 class TestCore:

@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.GimpPaletteFile import GimpPaletteFile
 
 from rustem import ImageError, InvalidInputError, palettes
-from rustem.palettes import naming
+from rustem.palettes import color_names
 
 NAMED = ("gpl", "ase", "aco", "json", "svg")
 COLORS = np.array([[228, 0, 43], [255, 255, 255], [0, 0, 0], [12, 200, 99]], np.uint8)
@@ -287,11 +287,11 @@ def test_ciede2000_is_scikit_images():
     one[:100, 1:] = 0
     other[50:150, 1:] = 0
     expected = skimage.color.deltaE_ciede2000(one, other)
-    np.testing.assert_allclose(naming.ciede2000(one, other), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(color_names.ciede2000(one, other), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_css_names_name_themselves():
-    known = naming.css_colors()
+    known = color_names.css_colors()
     assert len(known) >= 148
-    found = naming.names(list(known.values()))
+    found = color_names.names(list(known.values()))
     assert [known[name] for name in found] == list(known.values())

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import rustem
 from rustem import ImageError, InvalidInputError, quantize
-from rustem._quantizing import Space
+from rustem.quantization.comparison_space import Space
 
 RED = [228, 0, 43]
 

@@ -5,7 +5,7 @@ import pytest
 
 import rustem
 from rustem import InvalidInputError, Mixture, select_components
-from rustem.selection import CRITERIA, correlated_area, merged
+from rustem.segmentation.component_count import CRITERIA, correlated_area, merged
 
 FAMILIES = ["full", "tied", "diag", "spherical"]
 
@@ -110,7 +110,7 @@ def test_photographs_get_few_and_the_same_twice(large_photograph):
 def test_large_photographs_are_correlated_as_their_pixels_on_a_grid(large_photograph, monkeypatch, masked):
     mask = np.hypot(*np.ogrid[-256:256, -256:256]) < 230 if masked else None
     whole = select_components(large_photograph, [8], mask=mask).n_effective
-    monkeypatch.setattr("rustem.selection.MOST_CORRELATED", 1 << 14)
+    monkeypatch.setattr("rustem.segmentation.component_count.MOST_CORRELATED", 1 << 14)
     assert select_components(large_photograph, [8], mask=mask).n_effective == pytest.approx(whole, rel=0.1)
 
 

@@ -10,58 +10,34 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rustem.animation import Animation, quantize_animation
-    from rustem.dithering import dither
-    from rustem.em import EM, restructure, save_new
-    from rustem.estimator import GaussianMixture as GaussianMixture
-    from rustem.exceptions import ConvergenceWarning, ImageError, InvalidInputError, RustemError
-    from rustem.mixture import FitResult, Mixture, fit_mixture
-    from rustem.quantization import Quantization, palette, quantize
-    from rustem.region_finding import regions
-    from rustem.region_tree import Regions
-    from rustem.segmentation import Segmentation, segment
-    from rustem.selection import Selection, select_components
+if TYPE_CHECKING:  # what each room's ``__all__`` names
+    from rustem.exceptions import *
+    from rustem.legacy import *
+    from rustem.mixture import *
+    from rustem.mixture.estimator import *
+    from rustem.quantization import *
+    from rustem.quantization.animation import *
+    from rustem.quantization.dithering import *
+    from rustem.region_merging import *
+    from rustem.segmentation import *
+    from rustem.segmentation.component_count import *
+
+_ROOMS = {
+    "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
+    "legacy": ("EM", "restructure", "save_new"),
+    "mixture": ("FitResult", "Mixture", "fit_mixture"),
+    "mixture.estimator": ("GaussianMixture",),
+    "quantization": ("Quantization", "palette", "quantize"),
+    "quantization.animation": ("Animation", "quantize_animation"),
+    "quantization.dithering": ("dither",),
+    "region_merging": ("Regions", "regions"),
+    "segmentation": ("Segmentation", "segment"),
+    "segmentation.component_count": ("Selection", "select_components"),
+}
+_MODULES = {"colorspaces", "images", "palettes", "plotting", "reference", *(room for room in _ROOMS if "." not in room)}
 
 # Without GaussianMixture: `from rustem import *` works where scikit-learn is missing.
-__all__ = [
-    "EM",
-    "Animation",
-    "ConvergenceWarning",
-    "FitResult",
-    "ImageError",
-    "InvalidInputError",
-    "Mixture",
-    "Quantization",
-    "Regions",
-    "RustemError",
-    "Segmentation",
-    "Selection",
-    "dither",
-    "fit_mixture",
-    "palette",
-    "quantize",
-    "quantize_animation",
-    "regions",
-    "restructure",
-    "save_new",
-    "segment",
-    "select_components",
-]
-
-_HOMES = {
-    "animation": ("Animation", "quantize_animation"),
-    "em": ("EM", "restructure", "save_new"),
-    "estimator": ("GaussianMixture",),
-    "exceptions": ("ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"),
-    "mixture": ("FitResult", "Mixture", "fit_mixture"),
-    "dithering": ("dither",),
-    "region_finding": ("regions",),
-    "region_tree": ("Regions",),
-    "quantization": ("Quantization", "palette", "quantize"),
-    "segmentation": ("Segmentation", "segment"),
-    "selection": ("Selection", "select_components"),
-}
+__all__ = sorted(name for names in _ROOMS.values() for name in names if name != "GaussianMixture")  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> object:
@@ -70,10 +46,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("rustem")
-    for home, names in _HOMES.items():
+    for room, names in _ROOMS.items():
         if name in names:
-            return getattr(importlib.import_module(f"rustem.{home}"), name)
-    if name in {"images", "colorspaces", "palettes", "plotting", "reference", *_HOMES}:
+            return getattr(importlib.import_module(f"rustem.{room}"), name)
+    if name in _MODULES:
         return importlib.import_module(f"rustem.{name}")
     raise AttributeError(f"module 'rustem' has no attribute {name!r}")
 

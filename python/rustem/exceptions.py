@@ -1,5 +1,7 @@
 """Everything that rustem raises or warns of."""
 
+__all__ = ["ConvergenceWarning", "ImageError", "InvalidInputError", "RustemError"]
+
 
 class RustemError(Exception):
     """Root of all errors that rustem raises on purpose; each message is one line that says what to do."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rustem.segmentation import Segmentation
-    from rustem.selection import Selection
+    from rustem.segmentation.component_count import Selection
 
 
 def side_by_side(original: NDArray[Any], colours: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:

@@ -98,17 +98,17 @@ def read(path: str | os.PathLike[str]) -> Palette:
     ImageError
         The file is missing, damaged, of an unknown kind, or holds no colours or too many.
     """
-    from rustem.palettes import _binary, _text
+    from rustem.palettes import binary_formats, text_formats
 
     name = os.fsdecode(path)
     if os.path.splitext(name)[1].lower() in (".png", ".gif", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
-        from rustem.palettes._picture import read_picture
+        from rustem.palettes.swatches import read_picture
 
         return _checked(name, *read_picture(name))
     data = _contents(name)
     extension = os.path.splitext(name)[1].lower()
     try:
-        parse = _binary.parser(data, extension) or _text.parser(data, extension)
+        parse = binary_formats.parser(data, extension) or text_formats.parser(data, extension)
         colors, names, title = parse(data)
     except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -173,7 +173,7 @@ def write(
     InvalidInputError
         The colours are none, or the format is unknown.
     """
-    from rustem.images import _save
+    from rustem.atomic_write import write_atomically
 
     palette = as_palette(colors, names=names, shares=shares, title=title)
     render = _writer(os.fsdecode(path), format)
@@ -181,7 +181,7 @@ def write(
         data = render(palette)
     except ValueError as error:
         raise ImageError(f"{os.fsdecode(path)}: {error}") from error
-    _save(path, lambda file: file.write(data), overwrite)
+    write_atomically(path, lambda file: file.write(data), overwrite)
 
 
 _Writer: TypeAlias = Callable[[Palette], bytes]
@@ -190,13 +190,13 @@ FORMATS = ("gpl", "ase", "aco", "act", "pal", "riff", "json", "css", "hex", "svg
 
 
 def _writer(name: str, chosen: str | None) -> _Writer:
-    from rustem.palettes import _binary, _picture, _text
+    from rustem.palettes import binary_formats, swatches, text_formats
 
     writers: dict[str, _Writer] = {
-        **_binary.WRITERS,
-        **_text.WRITERS,
-        "svg": _picture.svg_bytes,
-        "png": _picture.png_bytes,
+        **binary_formats.WRITERS,
+        **text_formats.WRITERS,
+        "svg": swatches.svg_bytes,
+        "png": swatches.png_bytes,
     }
     extension = os.path.splitext(name)[1].lower().removeprefix(".")
     kind = chosen or {"txt": "hex"}.get(extension, extension)
@@ -266,7 +266,7 @@ def parse_hex(text: str) -> tuple[int, int, int]:
             digits = "".join(2 * digit for digit in digits)
         red, green, blue = bytes.fromhex(digits[:6])
         return red, green, blue
-    from rustem.palettes.naming import css_colors
+    from rustem.palettes.color_names import css_colors
 
     found = css_colors().get(text.strip().lower())
     if found is None:

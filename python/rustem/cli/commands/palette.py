@@ -1,0 +1,126 @@
+"""``rustem palette``: the colours of pictures, as swatches in the terminal and as palette files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rustem.cli.options import add_output_options, add_run_options, describe, positive
+from rustem.cli.screen import Display
+
+if TYPE_CHECKING:
+    from rustem.cli.jobs import Job
+    from rustem.palettes import Palette
+
+_FORMATS = ("gpl", "ase", "aco", "act", "pal", "riff", "json", "css", "hex", "svg", "png")
+# What palette files end in; those of pictures are pictures first.
+_SUFFIXES = (".gpl", ".ase", ".aco", ".act", ".pal", ".json", ".css", ".scss", ".hex", ".txt", ".svg")
+
+_DESCRIPTION = """\
+Show the palette of a picture: swatches, hex numbers, shares, and the nearest names of the CSS list.
+
+Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown as they are, and converted with -o.
+"""
+
+_EXAMPLES = """\
+  rustem palette photo.jpg -k 8
+  rustem palette photo.jpg -k 8 --format gpl -o photo.gpl
+  rustem palette brand.ase -o brand.css
+  rustem palette holidays/ --json > palettes.jsonl
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    describe(parser, "[-k N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
+    parser.set_defaults(run=_run, labels=None)
+    add = parser.add_argument_group("the palette").add_argument
+    add("-k", "-n", "--n-colors", type=positive, default=8, metavar="N", help="number of colours (8)")
+    add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
+    add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the colours (weight)")
+    add_run_options(add)
+    add = parser.add_argument_group("results").add_argument
+    add("--format", choices=_FORMATS, help="format of the palette file (by its extension)")
+    add_output_options(add)
+    add("--json", action="store_true", help="print one JSON object per picture, one per line")
+    parser.add_argument("--quiet", action="store_true", help="no swatches and no progress bar")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from rustem.cli.batch import run_batch
+    from rustem.cli.jobs import Job, _find_photos, plan
+
+    suffixes = (*(f".{kind}" for kind in _FORMATS if kind != "riff"), ".txt")
+    if args.output is None and args.format is None:
+        photos, problems = _find_photos(args.photos)
+        jobs = [Job(photo, Path(), None) for photo in photos]
+    else:
+        ending = {"riff": "pal", None: "gpl"}.get(args.format, args.format)
+        jobs, problems = plan(args, f"-k{args.n_colors}.{ending}", "", suffixes)
+    display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
+    return run_batch(jobs, problems, display, lambda job: _one(job, args, display))
+
+
+def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
+    """Find, write and show the palette of one picture."""
+    from rustem import palettes
+
+    palette = _palette(job.photo, args, display)
+    if job.output.name:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        palettes.write(job.output, palette, format=args.format, overwrite=args.force)
+    if args.json:
+        import json
+
+        display.result(json.dumps(_record(job, palette), ensure_ascii=False))
+    elif not args.quiet:
+        _show(palette, display, str(job.photo) if display.many else "")
+
+
+def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette:
+    from rustem import palettes
+    from rustem.palettes import color_names
+
+    if photo.suffix.lower() in _SUFFIXES:
+        palette = palettes.read(photo)
+        names = [known or found for known, found in zip(palette.names, color_names.names(palette.colors), strict=True)]
+        return palettes.as_palette(palette, names=names)
+    from rustem.quantization import palette as find
+
+    palette = find(
+        photo,
+        args.n_colors,
+        color_space=args.color_space,
+        order=args.order,
+        random_state=args.seed,
+        progress=display.progress,
+        n_threads=args.threads,
+    )
+    palette = palettes.as_palette(palette, title=photo.stem)
+    return palettes.as_palette(palette, names=color_names.names(palette.colors))
+
+
+def _record(job: Job, palette: Palette) -> dict[str, Any]:
+    shares = [None] * len(palette) if palette.shares is None else palette.shares.round(6).tolist()
+    colors = zip(palette.hex, palette.names, shares, strict=True)
+    return {
+        "file": str(job.photo),
+        "output": str(job.output) if job.output.name else None,
+        "palette": [{"hex": color, "name": name, "share": share} for color, name, share in colors],
+    }
+
+
+def _show(palette: Palette, display: Display, heading: str) -> None:
+    from rustem.cli.terminal import color_depth, swatch
+
+    depth = color_depth(sys.stdout, os.environ)
+    if heading:
+        display.result(heading)
+    for number, (color, name) in enumerate(zip(palette.hex, palette.names, strict=True)):
+        red, green, blue = palette.colors[number].tolist()
+        share = "" if palette.shares is None else f" {100 * palette.shares[number]:6.2f} %"
+        ground = swatch((red, green, blue), depth)
+        display.result(f"{'  ' if ground else ''}{color}{share}  {name}", before=ground)

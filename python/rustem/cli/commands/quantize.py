@@ -1,0 +1,169 @@
+"""``rustem quantize``: pictures and animations in few colours."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any
+
+from rustem.cli.options import add_output_options, add_run_options, describe, fraction, positive
+from rustem.cli.screen import Display, counted, finite, hex_colours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rustem.cli.jobs import Job
+    from rustem.quantization import Quantization
+
+# Formats of animations.
+_MOVING = (".gif", ".webp", ".png", ".apng")
+
+_DESCRIPTION = """\
+Reduce pictures to few colours, chosen so that they change least. PNG results of up to 256 colours are indexed.
+
+Folders stand for the pictures in them, without subfolders and without results of earlier runs. Each result lies beside
+its picture, as photo-q256.png, unless -o says otherwise. Animations (GIF, WebP, APNG) stay animations where the result
+is one of these. Nothing is overwritten without --force, an input never.
+"""
+
+_EXAMPLES = """\
+  rustem quantize photo.jpg -n 32 --dither
+  rustem quantize map.png -n 64 --fixed "#e4002b,#ffffff" -o small.png
+  rustem quantize holidays/ --palette brand.gpl --dither -o out/
+  rustem quantize dance.gif -n 64 -o small.gif
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    describe(parser, "[-n N] [--dither] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
+    parser.set_defaults(run=_run, labels=None)
+    add = parser.add_argument_group("colours").add_argument
+    add("-n", "-k", "--n-colors", type=positive, default=256, metavar="N", help="number of colours (256)")
+    add("--palette", metavar="FILE", help="use the colours of a palette file or picture, and fit nothing")
+    add("--fixed", metavar="COLOURS", help='colours to keep as they are, as in "#e4002b,#fff"')
+    add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
+    add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the palette (weight)")
+    add("--per-frame", action="store_true", help="a palette for each frame of an animation, not one for all")
+    add_run_options(add)
+    add = parser.add_argument_group("dithering").add_argument
+    add("--dither", action="store_true", help="mix colours, but leave edges and flat areas clean")
+    add("--dither-method", choices=("floyd-steinberg", "blue-noise"), help="how (floyd-steinberg)")
+    add("--dither-strength", type=fraction, metavar="S", help="how much, from 0 to 1 (1)")
+    add("--dither-everywhere", action="store_true", help="at edges and in flat areas too")
+    add = parser.add_argument_group("results").add_argument
+    add_output_options(add)
+    add("--side-by-side", action="store_true", help="the original on the left, its few colours on the right")
+    add("--json", action="store_true", help="print one JSON object per picture, one per line")
+    parser.add_argument("--quiet", action="store_true", help="no summary and no progress bar")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from rustem.cli.batch import run_batch
+    from rustem.cli.jobs import plan
+    from rustem.exceptions import RustemError
+
+    try:
+        options = _options(args)
+    except RustemError as error:
+        args.fail(str(error))
+    ending = f"-q{args.n_colors if args.palette is None else len(options['palette'])}"
+    jobs, problems = plan(args, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", "")
+    display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
+    return run_batch(jobs, problems, display, lambda job: _one(job, args, options, display))
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of :func:`rustem.quantize`."""
+    from rustem import palettes
+
+    dither: dict[str, Any] = {}
+    if args.dither_method is not None:
+        dither["method"] = args.dither_method
+    if args.dither_strength is not None:
+        dither["strength"] = args.dither_strength
+    if args.dither_everywhere:
+        dither["edge_aware"] = False
+    options = {
+        "color_space": args.color_space,
+        "order": args.order,
+        "random_state": args.seed,
+        "n_threads": args.threads,
+        "dither": dither or args.dither,
+    }
+    if args.palette is not None:
+        options["palette"] = palettes.read(args.palette).hex
+    if args.fixed is not None:
+        options["fixed_colors"] = palettes.as_palette([part for part in args.fixed.split(",") if part.strip()]).hex
+    return options
+
+
+def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: Display) -> None:
+    """Reduce one picture or animation, write and report it."""
+    from rustem.quantization import quantize
+    from rustem.quantization.animation import quantize_animation
+
+    start = time.perf_counter()
+    moving = not args.side_by_side and job.output.suffix.lower() in _MOVING and _n_frames(job.photo) > 1
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    if moving:
+        animation = quantize_animation(job.photo, args.n_colors, shared=not args.per_frame, **options)
+        animation.save(job.output, overwrite=args.force)
+        results = animation.frames
+    else:
+        results = [quantize(job.photo, args.n_colors, progress=display.progress, **options)]
+        results[0].save(job.output, side_by_side=args.side_by_side, overwrite=args.force)
+    record = _record(job, results, time.perf_counter() - start)
+    display.line(_summary(record))
+    if args.json:
+        import json
+
+        display.result(json.dumps(record))
+
+
+def _n_frames(photo: Path) -> int:
+    """How many frames a picture file has; 1 where it cannot be read, as the reader of pictures says why."""
+    from PIL import Image
+
+    if photo.suffix.lower() not in _MOVING:
+        return 1
+    try:
+        with Image.open(photo) as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return 1
+
+
+def _record(job: Job, results: list[Quantization], seconds: float) -> dict[str, Any]:
+    first = results[0]
+    height, width = first.labels.shape[-2:]
+    shares = first.counts / max(1, first.counts.sum())
+    return {
+        "file": str(job.photo),
+        "output": str(job.output),
+        "width": width,
+        "height": height,
+        "frames": len(results),
+        "n_requested": first.n_requested,
+        "n_colors": first.n_colors,
+        "psnr": finite(min(result.psnr for result in results)),
+        "bytes": job.output.stat().st_size,
+        "seconds": round(seconds, 4),
+        "palette": [
+            {"hex": color, "share": round(float(share), 6)}
+            for color, share in zip(hex_colours(first.palette), shares, strict=True)
+        ],
+    }
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """Tell the run in one line."""
+    facts = [
+        f"{record['width']}\N{MULTIPLICATION SIGN}{record['height']}",
+        counted(record["frames"], "frame") if record["frames"] > 1 else "",
+        counted(record["n_colors"], "colour"),
+        f"PSNR {record['psnr']:.1f} dB" if record["psnr"] is not None else "no loss",
+        f"{record['bytes'] / 1000:.0f} kB",
+        f"{record['seconds']:.2f} s",
+    ]
+    return f"{record['file']} → {record['output']}  {', '.join(filter(None, facts))}"

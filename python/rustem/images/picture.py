@@ -1,0 +1,59 @@
+"""A picture as arrays, in plain types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as arrays, upright, with its transparency kept apart from its colours.
+
+    Attributes
+    ----------
+    pixels : (H, W) or (H, W, C) ndarray of uint8, uint16, float32 or float64
+        Grey levels, or C colours without alpha, C-contiguous. Integers span the whole range of their type; floats are
+        as the file has them, NaN included.
+    alpha : (H, W) ndarray or None
+        Opacity, in the dtype of `pixels`; None where every pixel is opaque.
+    icc_profile : bytes or None
+        Colour profile of `pixels` as they stand.
+    name : str
+        What messages call the picture: its path as given.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None
+    icc_profile: bytes | None
+    name: str
+
+
+def in_plain_type(values: NDArray[Any]) -> NDArray[Any]:
+    """In the native byte order, as uint8, uint16, float32 or float64."""
+    match values.dtype.kind, values.dtype.itemsize:
+        case "b", _:
+            return values * np.uint8(255)
+        case ("u", 1 | 2) | ("f", 4 | 8):
+            return values.astype(values.dtype.newbyteorder("="), copy=False)
+        case "f", 2:
+            return values.astype(np.float32)
+        case "i" | "u" | "f", _:
+            return values.astype(np.float64)
+    raise TypeError(f"values of type {values.dtype}")
+
+
+def white_level(dtype: np.dtype[Any]) -> int:
+    """Return the highest level of a type: that of white, and of opacity."""
+    return int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
+
+
+def describes(profile: bytes | None, pixels: NDArray[Any]) -> bool:
+    """Whether the profile is one of the pixels' colour model."""
+    model = b"GRAY" if pixels.ndim == 2 else b"RGB "
+    return profile is not None and profile[16:20] == model and pixels.shape[2:] in ((), (3,))

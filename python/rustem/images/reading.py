@@ -1,0 +1,80 @@
+"""Pictures read from files and taken over from Pillow."""
+
+from __future__ import annotations
+
+import os
+
+from PIL import Image
+
+from rustem.images.decoding import decode, from_pillow, reading
+from rustem.images.picture import Picture
+
+
+def read(path: str | os.PathLike[str]) -> Picture:
+    """Read a picture file; of several frames or pages, the first.
+
+    Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
+    The EXIF orientation is applied. Palettes, CMYK, YCbCr, HSV and CIELAB become RGB; an embedded profile is used to
+    turn CMYK into sRGB. Integers of more than 16 bits or below zero become float64.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    Picture
+        Its pixels, alpha and colour profile.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, truncated, damaged, no picture, or larger than Pillow's limit: more than twice
+        ``PIL.Image.MAX_IMAGE_PIXELS``, which can be raised.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from rustem.images import write
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "grey.png")
+    ...     write(path, np.zeros((2, 3), np.uint16))
+    ...     read(path).pixels
+    array([[0, 0, 0],
+           [0, 0, 0]], dtype=uint16)
+    """
+    name = os.fsdecode(path)
+    with reading(name), open(path, "rb") as file:
+        return decode(file, name)
+
+
+def from_pil(image: Image.Image, name: str = "image") -> Picture:
+    """Take over a Pillow image, treated as `read` treats a file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        The image, of any mode. It is not changed, but loaded if it was not yet.
+    name : str, default="image"
+        What messages call it.
+
+    Returns
+    -------
+    Picture
+        Its pixels, alpha and colour profile.
+
+    Raises
+    ------
+    ImageError
+        If the image has no pixels, or cannot be loaded or converted.
+
+    Examples
+    --------
+    >>> picture = from_pil(Image.new("LA", (3, 2), (200, 0)))
+    >>> picture.pixels.shape, int(picture.alpha.max())
+    ((2, 3), 0)
+    """
+    with reading(name):
+        return from_pillow(image, name)

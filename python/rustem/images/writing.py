@@ -1,0 +1,326 @@
+"""Pictures written to files: depth, alpha, profiles, indexed where the format allows."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from rustem.atomic_write import write_atomically
+from rustem.exceptions import ImageError, InvalidInputError
+from rustem.images.picture import describes, in_plain_type, white_level
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+}
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    # `exact` keeps the colours below transparent pixels.
+    "WEBP": {"lossless": True, "exact": True},
+}
+
+
+def write(
+    path: str | os.PathLike[str],
+    pixels: ArrayLike,
+    *,
+    alpha: ArrayLike | None = None,
+    icc_profile: bytes | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write a picture; the extension of `path` names the format.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It appears complete or not at all.
+    pixels : (H, W) or (H, W, C) array_like of uint8, uint16 or float
+        Grey levels or colours without alpha; one or three channels, in TIFF any number. TIFF keeps every type. PNG
+        keeps integers, and takes floats in [0, 1] as 16 bits. The others hold 8 bits, to which values are rounded.
+    alpha : (H, W) array_like, optional
+        Opacity. JPEG and BMP have none: there, the picture is laid over white.
+    icc_profile : bytes, optional
+        Colour profile of `pixels`; left out where it is not one of their colour model, or the format takes none.
+    overwrite : bool, default=True
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the arrays do not make a picture.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Path(folder, "red.webp"), np.full((2, 3, 3), (255, 0, 0), np.uint8))
+    """
+    name, kind = os.fsdecode(path), _format_of(path)
+    colours, opacity = _checked(name, pixels, alpha)
+    if kind == "TIFF":
+        write_atomically(path, lambda file: _write_tiff(file, colours, opacity, icc_profile), overwrite)
+        return
+    if colours.ndim == 3 and colours.shape[2] != 3:
+        raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colours.shape[2]}; write a .tif file")
+    depth = np.uint16 if kind == "PNG" and colours.dtype != np.uint8 else np.uint8
+    colours = _to_depth(name, colours, depth)
+    if opacity is not None:
+        opacity = _to_depth(name, opacity, depth)
+        if kind in ("JPEG", "BMP"):
+            colours, opacity = _over_white(colours, opacity), None
+    profile = icc_profile if describes(icc_profile, colours) else None
+    joined = colours if opacity is None else np.dstack([colours, opacity])
+    if depth is np.uint16:
+        from rustem._core import encode_png16
+
+        volume = np.ascontiguousarray(joined if joined.ndim == 3 else joined[..., None])
+        write_atomically(path, lambda file: file.write(encode_png16(volume, profile)), overwrite)
+        return
+    image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
+    if profile is not None:
+        options["icc_profile"] = profile
+    write_atomically(path, lambda file: image.save(file, **options), overwrite)
+
+
+def write_indexed(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    palette: ArrayLike,
+    *,
+    alpha: ArrayLike | None = None,
+    icc_profile: bytes | None = None,
+    compression: int = 9,
+    overwrite: bool = True,
+) -> None:
+    """Write a picture of k colours: as an indexed file where the format allows, else painted.
+
+    An 8-bit palette of up to 256 colours makes an indexed PNG of 1, 2, 4 or 8 bits per pixel, or an indexed GIF.
+    Pixels that are fully transparent take one more entry. Colours may be partly transparent in PNG, each everywhere
+    alike. Where 256 entries are not enough, or the format is another, the picture is painted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; its extension names the format.
+    labels : (H, W) array_like of int
+        The palette's row for each pixel, from 0 to k - 1; -1 for none, which is drawn transparent.
+    palette : (k,), (k, 1) or (k, 3) array_like of uint8, uint16 or float
+        The colours, or grey levels.
+    alpha, icc_profile, overwrite
+        As in `write`.
+    compression : int, default 9
+        How hard an indexed PNG is packed, from 1 to 9: 9 takes several times as long as 7 for little.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the arrays do not make a picture.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from rustem.images import read
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "two.png")
+    ...     write_indexed(path, [[0, 1, -1]], np.array([[9, 9, 9], [255, 0, 0]], np.uint8))
+    ...     read(path).alpha
+    array([[255, 255,   0]], dtype=uint8)
+    """
+    name, kind = os.fsdecode(path), _format_of(path)
+    colours = np.asarray(palette)
+    if colours.ndim not in (1, 2) or colours.size == 0:
+        raise InvalidInputError(f"{name}: a palette has shape (k,) or (k, C), not {colours.shape}; reshape it")
+    index = _checked_labels(name, labels, len(colours))
+    if alpha is not None and np.shape(alpha) != index.shape:
+        raise InvalidInputError(f"{name}: alpha has shape {np.shape(alpha)}, the labels {index.shape}; make them equal")
+    opacity = None if alpha is None else np.asarray(alpha)
+    hidden = index < 0 if opacity is None else (index < 0) | (opacity == 0)
+    grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
+    plain = colours.dtype == np.uint8 and colours[0].size in (1, 3) and not grey_profile and len(colours) <= 256
+    entries = _entries(index, colours.reshape(len(colours), -1), opacity, hidden) if plain else None
+    half = entries is not None and bool(((entries[2] > 0) & (entries[2] < 255)).any())
+    if entries is None or kind not in ("PNG", "GIF") or (kind == "GIF" and half):
+        if hidden.any():
+            shown = np.array(white_level(colours.dtype), colours.dtype) if opacity is None else opacity
+            opacity = np.where(hidden, 0, shown).astype(shown.dtype)
+        painted = colours[np.maximum(index, 0)]
+        write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
+        return
+    numbers, table, levels = entries
+    if kind == "PNG":
+        from rustem.images import indexed_png
+
+        profile = icc_profile if describes(icc_profile, table[None]) else None
+        packed = indexed_png.encode(numbers, table, levels, profile, compression)
+        write_atomically(path, lambda file: file.write(packed), overwrite)
+        return
+    image = Image.fromarray(numbers)
+    image.putpalette(table.tobytes())
+    options: dict[str, Any] = {} if levels.all() else {"transparency": int(np.argmin(levels))}
+    write_atomically(path, lambda file: image.save(file, **options), overwrite)
+
+
+def _entries(
+    index: NDArray[Any], colours: NDArray[np.uint8], opacity: NDArray[Any] | None, hidden: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The entry of each pixel, colours (k, 3) and opacities (k,) of the entries; None where 256 are not enough.
+
+    The palette keeps its order, unless some entries are transparent: these come first.
+    """
+    k, n_hidden = len(colours), int(hidden.any())
+    levels = np.full(k + n_hidden, 255, np.uint8)
+    levels[k:] = 0
+    if opacity is not None:
+        if opacity.dtype != np.uint8:
+            return None
+        levels[index[~hidden]] = opacity[~hidden]
+        if (levels[index] != opacity)[~hidden].any():  # one colour, several opacities
+            return None
+    if len(levels) > 256:
+        return None
+    order = np.argsort(levels == 255, kind="stable")
+    rank = np.empty(len(order), np.uint8)
+    rank[order] = np.arange(len(order))
+    table = np.zeros((k + n_hidden, 3), np.uint8)
+    table[:k] = colours
+    return rank[np.where(hidden, k, index)], table[order], levels[order]
+
+
+def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: bool = True) -> None:
+    """Write a label map.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits
+        for up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
+    labels : (H, W) array_like of int
+        The labels, from 0; -1 for none.
+    overwrite : bool, default=True
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    InvalidInputError
+        If the labels are no labels, or too many for the format.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from rustem.images import read
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "labels.png")
+    ...     write_labels(path, [[0, 1, -1]])
+    ...     read(path).pixels
+    array([[  0,   1, 255]], dtype=uint8)
+    """
+    name, suffix = os.fsdecode(path), _suffix(path)
+    if suffix == ".npy":
+        write_atomically(path, lambda file: np.save(file, np.asarray(labels)), overwrite)
+        return
+    if _FORMATS.get(suffix) not in ("PNG", "TIFF"):
+        raise ImageError(f"{name}: label maps are written as .npy, .png or .tif; choose one of these extensions")
+    index = _checked_labels(name, labels, 65535)
+    depth = np.uint8 if index.max() < 255 else np.uint16
+    write(path, np.where(index < 0, np.iinfo(depth).max, index).astype(depth), overwrite=overwrite)
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.fsdecode(path))[1].lower()
+
+
+def _format_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return _FORMATS[_suffix(path)]
+    except KeyError:
+        usual = ", ".join(_FORMATS)
+        raise ImageError(f"{os.fsdecode(path)}: the extension names no format; choose one of {usual}") from None
+
+
+def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    colours = np.asarray(pixels)
+    if colours.ndim not in (2, 3) or colours.size == 0:
+        raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colours.shape}; reshape it")
+    if colours.dtype.kind != "f" and colours.dtype not in (np.uint8, np.uint16):
+        raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colours.dtype}; convert them")
+    colours = in_plain_type(colours[..., 0] if colours.shape[2:] == (1,) else colours)
+    if alpha is None:
+        return colours, None
+    opacity = np.asarray(alpha)
+    if opacity.shape != colours.shape[:2] or opacity.dtype.kind not in "buf":
+        raise InvalidInputError(
+            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colours.dtype} of {colours.shape[:2]}"
+        )
+    return colours, _to_depth(name, in_plain_type(opacity), colours.dtype)
+
+
+def _checked_labels(name: str, labels: ArrayLike, k: int) -> NDArray[Any]:
+    index = np.asarray(labels)
+    if index.ndim != 2 or index.size == 0 or index.dtype.kind not in "iu":
+        raise InvalidInputError(f"{name}: labels are integers of shape (H, W), not {index.dtype} of {index.shape}")
+    low, high = int(index.min()), int(index.max())
+    if low < -1 or high >= k:
+        raise InvalidInputError(f"{name}: labels run from {low} to {high}; here they may run from -1 to {k - 1}")
+    return index
+
+
+def _to_depth(name: str, values: NDArray[Any], depth: type | np.dtype[Any]) -> NDArray[Any]:
+    """Spread over the range of another type: integers over all of it, floats over [0, 1]."""
+    depth = np.dtype(depth)
+    if values.dtype == depth:
+        return values
+    if values.dtype.kind == "f":
+        low, high = values.min(), values.max()
+        if not (low >= -1e-3 and high <= 1 + 1e-3):
+            raise InvalidInputError(
+                f"{name}: values run from {low:g} to {high:g}; scale to [0, 1], or write a .tif file"
+            )
+        values = np.clip(values, 0, 1)
+    scaled = values * np.float32(white_level(depth) / white_level(values.dtype))
+    return (scaled if depth.kind == "f" else np.rint(scaled)).astype(depth)
+
+
+def _over_white(colours: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    weight = opacity.astype(np.uint16) if colours.ndim == 2 else opacity.astype(np.uint16)[..., None]
+    return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
+
+
+def _write_tiff(file: BinaryIO, colours: NDArray[Any], opacity: NDArray[Any] | None, profile: bytes | None) -> None:
+    from tifffile import imwrite
+
+    rgb = colours.shape[2:] == (3,)
+    extra = ["unspecified"] * (0 if rgb or colours.ndim == 2 else colours.shape[2] - 1)
+    if opacity is not None:
+        colours, extra = np.dstack([colours, opacity]), [*extra, "unassalpha"]
+    imwrite(
+        file,
+        colours,
+        photometric="rgb" if rgb else "minisblack",
+        planarconfig="contig" if colours.ndim == 3 else None,
+        extrasamples=extra,
+        compression="zlib",
+        extratags=[] if profile is None else [(34675, 7, len(profile), profile, True)],
+        metadata=None,
+        software=False,
+    )

@@ -1,0 +1,183 @@
+"""Mixtures as data: predictions, draws, files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from rustem import _core
+from rustem.arguments import (
+    CovarianceType,
+    RandomState,
+    check_integer,
+    check_samples,
+    check_seed,
+    check_threads,
+    check_weights,
+)
+from rustem.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The parameters of a Gaussian mixture with k components over d features.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (k,)
+        Share of each component; they sum to one.
+    means : ndarray of shape (k, d)
+        Mean of each component, in the unit of the samples (pictures: colours scaled to [0, 1]).
+    covariances : ndarray
+        Covariances in that unit squared: (k, d, d) for "full", (d, d) for "tied", (k, d) for "diag", (k,) for
+        "spherical".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        The family of the covariances.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+    covariance_type: CovarianceType
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, k."""
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return int(self.means.shape[1])
+
+    def on_floor(self, floor: float) -> NDArray[np.bool_]:
+        """Which components (k,) have a variance, in some direction, of no more than ``floor`` (and a thousandth)."""
+        least = self.covariances
+        if self.covariance_type != "spherical":
+            variances = least if self.covariance_type == "diag" else np.linalg.eigvalsh(least)
+            least = variances.min(axis=-1)
+        low: NDArray[np.bool_] = np.broadcast_to(least, self.n_components) <= 1.001 * floor
+        return low
+
+    def __repr__(self) -> str:
+        return f"Mixture(n_components={self.n_components}, n_features={self.n_features}, {self.covariance_type!r})"
+
+    def predict(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[np.uint32]:
+        """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``."""
+        return _core.label(self._check(samples), None, unit, self._arrays(), check_threads(n_threads))[0]
+
+    def predict_proba(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[Any]:
+        """Responsibilities (n, k), each row summing to one: float64 for float64 ``samples``, else float32."""
+        return _core.responsibilities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+
+    def score_samples(
+        self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Log-density (n,) in nats at each of the (n, d) ``samples``."""
+        return _core.log_densities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+
+    def score(
+        self,
+        samples: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        unit: float = 1.0,
+        n_threads: int | None = None,
+    ) -> float:
+        """Weighted mean log-likelihood of the (n, d) ``samples``, in nats per sample."""
+        rows = self._check(samples)
+        weights = check_weights(sample_weight, len(rows))
+        return _core.label(rows, weights, unit, self._arrays(), check_threads(n_threads))[1]
+
+    def sample(self, n_samples: int, random_state: RandomState = 0) -> NDArray[np.float64]:
+        """Draws (n_samples, d) samples, in random order."""
+        random = np.random.default_rng(check_seed(random_state))
+        component = random.choice(self.n_components, check_integer("n_samples", n_samples), p=self.weights)
+        noise = random.standard_normal((n_samples, self.n_features))
+        match self.covariance_type:
+            case "full":
+                scaled = np.einsum("nab,nb->na", np.linalg.cholesky(self.covariances)[component], noise)
+            case "tied":
+                scaled = noise @ np.linalg.cholesky(self.covariances).T
+            case "diag":
+                scaled = noise * np.sqrt(self.covariances)[component]
+            case "spherical":
+                scaled = noise * np.sqrt(self.covariances)[component, np.newaxis]
+        drawn: NDArray[np.float64] = self.means[component] + scaled
+        return drawn
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the mixture to an ``.npz`` file of plain arrays, under exactly the name given.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written; ``overwrite`` is False and it exists.
+        """
+        from rustem.mixture import files
+
+        arrays = {"weights": self.weights, "means": self.means, "covariances": self.covariances}
+        files.write(path, arrays, self.covariance_type, overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mixture:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            The file is no such thing, damaged, or from a newer version.
+        """
+        from rustem.mixture import files
+
+        arrays, covariance_type = files.read(path)
+        return cls(**arrays, covariance_type=cast("CovarianceType", covariance_type))
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> Mixture:
+        """The parameters of a fitted ``sklearn.mixture.GaussianMixture``, or of anything with its attributes.
+
+        Read from ``weights_``, ``means_`` and ``precisions_cholesky_``, which is what scikit-learn predicts with.
+
+        Raises
+        ------
+        InvalidInputError
+            The model is not fitted, or no Gaussian mixture.
+        """
+        from rustem.mixture.covariances import covariances_of_factors
+
+        try:
+            factors = np.asarray(model.precisions_cholesky_, dtype=np.float64)
+            weights, means = (np.array(values, dtype=np.float64) for values in (model.weights_, model.means_))
+            covariance_type: CovarianceType = model.covariance_type
+        except AttributeError as error:
+            raise InvalidInputError(f"this {type(model).__name__} is no fitted Gaussian mixture: {error}") from error
+        return cls(weights, means, covariances_of_factors(factors, covariance_type), covariance_type)
+
+    def to_sklearn(self) -> Any:
+        """A fitted ``sklearn.mixture.GaussianMixture`` with these parameters; needs the ``sklearn`` extra."""
+        from rustem.mixture.covariances import import_sklearn, precision_factors, precisions
+
+        model = import_sklearn().GaussianMixture(self.n_components, covariance_type=self.covariance_type)
+        model.weights_, model.means_, model.covariances_ = self.weights, self.means, self.covariances
+        model.precisions_cholesky_ = precision_factors(self.covariances, self.covariance_type)
+        model.precisions_ = precisions(model.precisions_cholesky_, self.covariance_type)
+        model.n_features_in_, model.converged_, model.n_iter_ = self.n_features, True, 0
+        model.lower_bound_, model.lower_bounds_ = -np.inf, []
+        return model
+
+    def _arrays(self) -> tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        return self.covariance_type, self.weights, self.means, self.covariances
+
+    def _check(self, samples: ArrayLike) -> NDArray[Any]:
+        rows = check_samples(samples)
+        if rows.shape[1] != self.n_features:
+            raise InvalidInputError(f"samples have {rows.shape[1]} features, but the mixture has {self.n_features}")
+        return rows

@@ -1,0 +1,442 @@
+"""How many components: one sweep from many down to few, and what each number costs and gains.
+
+The sweep follows M. Figueiredo & A. K. Jain, "Unsupervised learning of finite mixture models", IEEE PAMI 24 (2002),
+doi:10.1109/34.990138, in going down from too many components, each fit starting from the last. Departure: two
+components are merged instead of one annihilated, those whose merger costs least by the bound of A. R. Runnalls,
+"Kullback–Leibler approach to Gaussian mixture reduction", IEEE Trans. AES 43 (2007), doi:10.1109/TAES.2007.4383588.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from rustem.arguments import CovarianceType, RandomState, check_integer, check_number, check_seed, check_threads
+from rustem.exceptions import InvalidInputError
+from rustem.mixture import Mixture, fit_mixture
+from rustem.mixture.covariances import inverted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from rustem.colorspaces import ColorSpace
+    from rustem.pipeline.inputs import Part
+
+__all__ = ["Selection", "select_components"]
+
+Criterion: TypeAlias = Literal["bic", "icl", "aic", "mml"]
+CRITERIA = ("bic", "icl", "aic", "mml")
+
+# Samples that the sweep looks at: more change the curve by less than neighbouring numbers of components differ.
+MOST_SAMPLES = 1 << 14
+# Pixels whose correlation is looked at, about.
+MOST_CORRELATED = 1 << 20
+FIRST_ITERATIONS, NEXT_ITERATIONS = 100, 25
+# Standard deviation of the noise that takes whole numbers off their lattice, in steps.
+BLUR = 0.5
+# Autocorrelation is summed up to the first ring of lags where it falls below this.
+UNCORRELATED = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The numbers of components that were tried, what each criterion says of them, and the choice.
+
+    Parameters
+    ----------
+    n_components : int
+        The number of components where ``criterion`` is least.
+    criterion : {"bic", "icl", "aic", "mml"}
+        The criterion that chose.
+    candidates : ndarray of shape (m,)
+        The numbers tried, in rising order.
+    values : dict of str to ndarray of shape (m,)
+        Each criterion at each number, in units of twice a nat; the least is the best.
+    log_likelihoods : ndarray of shape (m,)
+        Mean log-likelihood of each fit, in nats per sample.
+    mixtures : tuple of Mixture
+        The fit of each number, roughly converged.
+    n_samples : int
+        Samples or pixels.
+    n_effective : float
+        How many independent ones they are worth: the sample size in the criteria.
+    """
+
+    n_components: int
+    criterion: Criterion
+    candidates: NDArray[np.int64]
+    values: dict[str, NDArray[np.float64]]
+    log_likelihoods: NDArray[np.float64]
+    mixtures: tuple[Mixture, ...]
+    n_samples: int
+    n_effective: float
+
+    def __repr__(self) -> str:
+        first, last = self.candidates[[0, -1]]
+        return (
+            f"<Selection of {self.n_components} components from {first} to {last} by {self.criterion}, "
+            f"{self.n_samples} samples worth {self.n_effective:.0f}>"
+        )
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the criteria, each above its least value, with matplotlib; the choice is marked."""
+        from rustem.plotting import plot_selection
+
+        return plot_selection(self, axes)
+
+
+def select_components(
+    data: Any,
+    candidates: Iterable[int] = range(1, 33),
+    *,
+    criterion: Criterion = "bic",
+    covariance_type: CovarianceType = "full",
+    n_effective: float | None = None,
+    random_state: RandomState = 0,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    color_space: ColorSpace = "srgb",
+    n_threads: int | None = None,
+) -> Selection:
+    """Choose the number of components of a mixture, for a picture or for samples.
+
+    Parameters
+    ----------
+    data : path, PIL image or array
+        A picture, as :func:`rustem.segment` takes it; but an array of two axes is samples (n, d). Give a grey picture
+        an axis of channels: ``grey[..., None]``.
+    candidates : iterable of int, default range(1, 33)
+        The numbers to choose from.
+    criterion : {"bic", "icl", "aic", "mml"}, default "bic"
+        Bayesian information criterion; integrated completed likelihood, which counts only components that are apart;
+        Akaike's, which asks for the most; minimum message length.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        The family of the covariances.
+    n_effective : float, optional
+        The sample size in the criteria. By default samples count as independent, and pixels for as many as the
+        autocorrelation of their deviations from the largest mixture leaves: see Notes. Never more than the 16,384
+        that the sweep looks at.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the start, and of the choice of pixels where there are more than 16,384.
+    mask, channel_axis, color_space
+        As in :func:`rustem.segment`.
+    n_threads : int, optional
+        Default: ``RUSTEM_NUM_THREADS``, or the CPUs that the process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    Selection
+        The choice, and the curve.
+
+    Raises
+    ------
+    InvalidInputError
+        Wrong arguments; what :func:`rustem.segment` refuses.
+
+    Notes
+    -----
+    With mean log-likelihood L, p parameters and n samples: BIC = −2 n L + p log n [1]_; AIC = −2 n L + 2 p; ICL = BIC +
+    2 n E with the mean entropy E of the responsibilities [2]_; MML = −2 n L + N Σ log(n w / 12) + k log(n / 12) +
+    k (N + 1) with N parameters in each component of weight w [3]_ (tied covariances are no part of N, and cost
+    log(n / 12) for each of their parameters).
+
+    All hold for independent samples. Neighbouring pixels are alike, so that BIC on all pixels asks for ever more. Where
+    the deviations of pixels from their components' means, whitened, have the autocorrelation r, a sum over n pixels
+    varies as one over n / Σ r independent ones; that is the sample size used. It is that of the scene rather than of
+    the camera: a picture scaled up has more pixels, but not more information. White noise leaves n as it is.
+
+    Pixels of whole numbers are blurred by normal noise of half a step first, since a component that sits on one level
+    of a channel would gain likelihood for nothing.
+
+    References
+    ----------
+    .. [1] G. Schwarz, "Estimating the dimension of a model", Ann. Stat. 6 (1978), doi:10.1214/aos/1176344136
+    .. [2] C. Biernacki, G. Celeux, G. Govaert, "Assessing a mixture model for clustering with the integrated completed
+       likelihood", IEEE PAMI 22 (2000), doi:10.1109/34.865189
+    .. [3] M. Figueiredo, A. K. Jain, "Unsupervised learning of finite mixture models", IEEE PAMI 24 (2002),
+       doi:10.1109/34.990138
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rustem import select_components
+    >>> random = np.random.default_rng(0)
+    >>> samples = random.standard_normal((900, 2)) + 8 * random.integers(0, 3, (900, 1))
+    >>> select_components(samples, range(1, 9)).n_components
+    3
+    """
+    numbers = _check_candidates(candidates)
+    if criterion not in CRITERIA:
+        raise InvalidInputError(f"criterion is {criterion!r}: choose one of {', '.join(CRITERIA)}")
+    size = None if n_effective is None else check_number("n_effective", n_effective)
+    threads, seed = check_threads(n_threads), check_seed(random_state)
+    parts: list[Part] | None = None
+    if not isinstance(data, str | os.PathLike) and not hasattr(data, "getbands") and np.ndim(data) == 2:
+        from rustem.arguments import check_samples
+
+        rows, color_space = check_samples(data), "srgb"
+        unit = 1.0
+    else:
+        from rustem.pipeline.inputs import prepare_all
+
+        parts = prepare_all([data], [mask], channel_axis)
+        rows = parts[0].pixels
+        unit = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
+    return _select(rows, unit, parts, numbers, criterion, covariance_type, size, color_space, seed, threads)
+
+
+def choose(
+    pixels: NDArray[Any],
+    unit: float,
+    parts: list[Part],
+    covariance_type: CovarianceType,
+    color_space: ColorSpace,
+    random_state: RandomState,
+    threads: int,
+) -> int:
+    """The number of components that ``segment(..., "auto")`` fits."""
+    seed = random_state if isinstance(random_state, int) else 0  # draws nothing from a generator that the fit will use
+    numbers = list(range(1, 33))
+    inside = parts[0].inside
+    if len(parts) == 1 and inside is not None:
+        pixels = pixels[inside.ravel()]
+        parts = [parts[0]._replace(pixels=pixels)]
+    return _select(pixels, unit, parts, numbers, "bic", covariance_type, None, color_space, seed, threads).n_components
+
+
+def _select(
+    rows: NDArray[Any],
+    unit: float,
+    parts: list[Part] | None,
+    numbers: list[int],
+    criterion: Criterion,
+    covariance_type: CovarianceType,
+    n_effective: float | None,
+    color_space: ColorSpace,
+    seed: int,
+    threads: int,
+) -> Selection:
+    """The sweep over a part of the rows, and the criteria for all of them."""
+    from rustem.pipeline.color_table import rounding_noise
+
+    random = np.random.default_rng(seed)
+    chosen = rows
+    if len(rows) > MOST_SAMPLES:
+        chosen = rows[np.sort(random.choice(len(rows), MOST_SAMPLES, replace=False))]
+    floor = rounding_noise(chosen, unit) if parts is not None else 1e-6 * float(chosen.var(axis=0).mean())
+    if rows.dtype.kind == "u":
+        distinct = len(np.unique(chosen, axis=0))
+        numbers = [number for number in numbers if number <= distinct] or [distinct]
+    features = _features(chosen, unit, color_space, random)
+    mixtures = _sweep(features, numbers, covariance_type, floor, seed, threads)
+    if n_effective is None:
+        n_effective = float(len(rows))
+        if parts is not None:
+            n_effective = sum(_effective(part, mixtures[-1], color_space, random, threads) for part in parts)
+        n_effective = min(n_effective, float(len(chosen)))  # what was not looked at told nothing
+    measures = [_measures(mixture, features, n_effective, threads) for mixture in mixtures]
+    values = {name: np.array([measure[name] for measure in measures]) for name in CRITERIA}
+    best = int(np.argmin(values[criterion]))
+    return Selection(
+        mixtures[best].n_components,
+        criterion,
+        np.array([mixture.n_components for mixture in mixtures]),
+        values,
+        np.array([measure["log_likelihood"] for measure in measures]),
+        tuple(mixtures),
+        len(rows),
+        n_effective,
+    )
+
+
+def _check_candidates(candidates: Iterable[int]) -> list[int]:
+    numbers = sorted({check_integer("each of candidates", number) for number in candidates})
+    if not numbers:
+        raise InvalidInputError("candidates is empty: give the numbers of components to choose from")
+    return numbers
+
+
+def _features(rows: NDArray[Any], unit: float, color_space: ColorSpace, random: np.random.Generator) -> NDArray[Any]:
+    """What mixtures are fitted to: of whole numbers, floats blurred by half a step.
+
+    Whole numbers lie on a lattice, and components that sit on its planes gain likelihood for nothing. Normal noise of
+    half a step leaves less than a hundredth of the lattice's ripple, and makes a flat colour one component.
+    """
+    scaled = rows / np.float32(unit) if rows.dtype.kind == "u" else rows
+    if color_space != "srgb":
+        from rustem.colorspaces import to_space
+
+        scaled = to_space(scaled, color_space)
+    if rows.dtype.kind == "u":
+        scaled = scaled + random.standard_normal(scaled.shape, dtype=np.float32) * np.float32(BLUR / unit)
+    return np.ascontiguousarray(scaled)
+
+
+def _sweep(
+    features: NDArray[Any],
+    numbers: list[int],
+    covariance_type: CovarianceType,
+    floor: float,
+    seed: int,
+    threads: int,
+) -> list[Mixture]:
+    """Fits with the numbers of components asked for, in rising order; no more than there are distinct samples."""
+    mixture: Mixture | None = None
+    found = []
+    while mixture is None or mixture.n_components > numbers[0]:
+        start = None if mixture is None else merged(mixture)
+        mixture = fit_mixture(
+            features,
+            numbers[-1] if start is None else start.n_components,
+            covariance_type=covariance_type,
+            tol=0,
+            max_iter=FIRST_ITERATIONS if start is None else NEXT_ITERATIONS,
+            weights_init=None if start is None else start.weights,
+            means_init=None if start is None else start.means,
+            precisions_init=None if start is None else inverted(start.covariances, covariance_type),
+            covariance_floor=floor,
+            random_state=seed,
+            n_threads=threads,
+        ).mixture
+        if mixture.n_components in numbers:
+            found.append(mixture)
+    return found[::-1] or [mixture]
+
+
+def merged(mixture: Mixture) -> Mixture:
+    """The mixture with two components made one of the same moments: those for which the bound on the loss is least."""
+    w, means, family = mixture.weights, mixture.means, mixture.covariance_type
+    k, d = means.shape
+    full = _full(mixture)
+    both = np.maximum(w[:, None] + w, np.finfo(float).tiny)
+    difference = means[:, None] - means
+    between = (w[:, None] * w / both**2)[..., None, None] * difference[..., None] * difference[..., None, :]
+    within = (w[:, None, None, None] * full[:, None] + w[None, :, None, None] * full) / both[..., None, None]
+    joint = within + between
+    loss = both * _log_det(joint, family) - w[:, None] * _log_det(full, family)[:, None] - w * _log_det(full, family)
+    loss[np.tril_indices(k)] = np.inf
+    i, j = np.unravel_index(int(np.argmin(loss)), loss.shape)
+    keep = np.arange(k) != j
+    new_means, new_weights, covariances = means.copy(), w.copy(), mixture.covariances.copy()
+    new_means[i] = (w[i] * means[i] + w[j] * means[j]) / both[i, j]
+    new_weights[i] = both[i, j]
+    match family:
+        case "tied":
+            covariances = covariances + both[i, j] * between[i, j]
+        case "full":
+            covariances[i] = joint[i, j]
+        case "diag":
+            covariances[i] = np.diag(joint[i, j])
+        case "spherical":
+            covariances[i] = np.trace(joint[i, j]) / d
+    kept = covariances if family == "tied" else covariances[keep]
+    return Mixture(new_weights[keep] / new_weights[keep].sum(), new_means[keep], kept, family)
+
+
+def _full(mixture: Mixture) -> NDArray[np.float64]:
+    """The covariances as (k, d, d) matrices."""
+    k, d = mixture.means.shape
+    match mixture.covariance_type:
+        case "full":
+            return mixture.covariances
+        case "tied":
+            return np.broadcast_to(mixture.covariances, (k, d, d))
+        case "diag":
+            return mixture.covariances[:, :, np.newaxis] * np.eye(d)
+        case "spherical":
+            return mixture.covariances[:, np.newaxis, np.newaxis] * np.eye(d)
+
+
+def _log_det(matrices: NDArray[np.float64], family: CovarianceType) -> NDArray[np.float64]:
+    """Logarithm of the determinant of what the family keeps of each matrix."""
+    diagonal = np.einsum("...aa->...a", matrices)
+    logarithm: NDArray[np.float64]
+    match family:
+        case "full" | "tied":
+            logarithm = np.linalg.slogdet(matrices)[1]
+        case "diag":
+            logarithm = np.log(diagonal).sum(axis=-1)
+        case "spherical":
+            logarithm = matrices.shape[-1] * np.log(diagonal.mean(axis=-1))
+    return logarithm
+
+
+def _measures(mixture: Mixture, features: NDArray[Any], n: float, threads: int) -> dict[str, float]:
+    """Log-likelihood and criteria of one fit."""
+    log_likelihood = mixture.score(features, n_threads=threads)
+    shares = mixture.predict_proba(features, n_threads=threads)
+    entropy = -float((shares * np.log(np.maximum(shares, 1e-30))).sum(axis=1).mean(dtype=np.float64))
+    k, d = mixture.means.shape
+    square = {"full": d * (d + 1) // 2, "tied": 0, "diag": d, "spherical": 1}[mixture.covariance_type]
+    shared = d * (d + 1) // 2 if mixture.covariance_type == "tied" else 0
+    each = d + square
+    p = k * (each + 1) - 1 + shared
+    fit = -2 * n * log_likelihood
+    penalty = p * np.log(max(n, 1.0))
+    alive = mixture.weights[mixture.weights * n > 1]
+    length = each * np.log(alive * n / 12).sum() + (len(alive) + shared) * np.log(n / 12) + len(alive) * (each + 1)
+    return {
+        "log_likelihood": log_likelihood,
+        "bic": fit + penalty,
+        "icl": fit + penalty + 2 * n * entropy,
+        "aic": fit + 2 * p,
+        "mml": fit + length,
+    }
+
+
+def _effective(
+    part: Part, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
+) -> float:
+    """Independent pixels that a picture's are worth."""
+    part = _on_a_grid(part)
+    unit = float(np.iinfo(part.pixels.dtype).max) if part.pixels.dtype.kind == "u" else 1.0
+    features = _features(part.pixels, unit, color_space, random)
+    labels = mixture.predict(features, n_threads=threads)
+    factors = np.linalg.inv(np.linalg.cholesky(_full(mixture))).astype(np.float32)
+    deviations = np.einsum("nab,nb->na", factors[labels], features - mixture.means.astype(np.float32)[labels])
+    plane = np.zeros((*part.shape, deviations.shape[1]), dtype=np.float32)
+    if part.inside is None:
+        plane[:] = deviations.reshape(plane.shape)
+    else:
+        plane[part.inside] = deviations
+    return len(part.pixels) / correlated_area(plane)
+
+
+def _on_a_grid(part: Part) -> Part:
+    """The picture, or every s-th pixel of it along each axis, so that about a million are left.
+
+    Where neighbours are alike, as in all large photographs, these are worth as many independent pixels as all.
+    """
+    size = int(np.prod(part.shape))
+    step = round((size / MOST_CORRELATED) ** (1 / len(part.shape)))
+    if step < 2:
+        return part
+    grid = (slice(None, None, step),) * len(part.shape)
+    chosen = np.zeros(part.shape, dtype=bool)
+    chosen[grid] = True
+    inside = None if part.inside is None else part.inside[grid]
+    rows = chosen.ravel() if part.inside is None else chosen[part.inside]
+    if not rows.any():
+        return part
+    return part._replace(shape=chosen[grid].shape, inside=inside, pixels=part.pixels[rows])
+
+
+def correlated_area(plane: NDArray[Any]) -> float:
+    """Sum of the autocorrelation over all lags near zero, of a field (..., C) over one or more axes; at least 1."""
+    axes = tuple(range(plane.ndim - 1))
+    spectrum = (np.abs(np.fft.rfftn(plane - plane.mean(axis=axes), axes=axes)) ** 2).sum(axis=-1)
+    correlation = np.fft.irfftn(spectrum, s=plane.shape[:-1], axes=axes)
+    if correlation.flat[0] <= 0:
+        return 1.0
+    correlation /= correlation.flat[0]
+    lags = np.meshgrid(*(np.fft.fftfreq(length, 1 / length) for length in correlation.shape), indexing="ij")
+    ring = np.rint(np.sqrt(sum(lag**2 for lag in lags))).astype(np.intp).ravel()
+    sums = np.bincount(ring, correlation.ravel())
+    below = np.flatnonzero(sums < UNCORRELATED * np.bincount(ring))
+    return max(1.0, float(sums[: below[0] if len(below) else None].sum()))
