@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_to(photo, capfd, monkeypatch):
 
 
 def test_formats_are_those_that_can_be_written():
-    assert tuple(writing._FORMATS) == jobs._OUTPUTS
+    assert tuple(writing.FORMATS) == jobs._OUTPUTS
     for name in jobs._LABELS:
         images.write_labels(f"labels{name}", [[0, 1]])
 

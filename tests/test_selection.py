@@ -5,7 +5,8 @@ import pytest
 
 import rustem
 from rustem import InvalidInputError, Mixture, select_components
-from rustem.segmentation.component_count import CRITERIA, correlated_area, merged
+from rustem.mixture.model_selection import CRITERIA, merged
+from rustem.segmentation.component_count import correlated_area
 
 FAMILIES = ["full", "tied", "diag", "spherical"]
 

@@ -94,7 +94,7 @@ def finite(value: float) -> float | None:
 
 def hex_colours(palette: NDArray[Any]) -> list[str]:
     """Write colours in two hexadecimal digits per channel, grey as colour."""
-    from rustem.plotting import white_level
+    from rustem.images.picture import white_level
 
     levels = (palette * (255.0 / white_level(palette.dtype))).round().clip(0, 255).astype(int).tolist()
     return ["#" + "".join(f"{level:02x}" for level in (row * 3 if len(row) == 1 else row)) for row in levels]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,3 +58,8 @@ def describes(profile: bytes | None, pixels: NDArray[Any]) -> bool:
     """Whether the profile is one of the pixels' colour model."""
     model = b"GRAY" if pixels.ndim == 2 else b"RGB "
     return profile is not None and profile[16:20] == model and pixels.shape[2:] in ((), (3,))
+
+
+def max_pixels() -> int:
+    """The most pixels that are decoded: Pillow's limit."""
+    return 2**63 if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS

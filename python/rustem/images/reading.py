@@ -37,6 +37,7 @@ def read(path: str | os.PathLike[str]) -> Picture:
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
     >>> from rustem.images import write
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "grey.png")

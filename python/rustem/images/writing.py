@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,7 @@ from rustem.images.picture import describes, in_plain_type, white_level
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_FORMATS = {
+FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -73,7 +73,9 @@ def write(
     name, kind = os.fsdecode(path), _format_of(path)
     colours, opacity = _checked(name, pixels, alpha)
     if kind == "TIFF":
-        write_atomically(path, lambda file: _write_tiff(file, colours, opacity, icc_profile), overwrite)
+        from rustem.images.tiff import write_tiff
+
+        write_atomically(path, lambda file: write_tiff(file, colours, opacity, icc_profile), overwrite)
         return
     if colours.ndim == 3 and colours.shape[2] != 3:
         raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colours.shape[2]}; write a .tif file")
@@ -86,10 +88,9 @@ def write(
     profile = icc_profile if describes(icc_profile, colours) else None
     joined = colours if opacity is None else np.dstack([colours, opacity])
     if depth is np.uint16:
-        from rustem._core import encode_png16
+        from rustem.images import png16
 
-        volume = np.ascontiguousarray(joined if joined.ndim == 3 else joined[..., None])
-        write_atomically(path, lambda file: file.write(encode_png16(volume, profile)), overwrite)
+        write_atomically(path, lambda file: file.write(png16.encode(joined, profile)), overwrite)
         return
     image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
     if profile is not None:
@@ -239,7 +240,7 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     if suffix == ".npy":
         write_atomically(path, lambda file: np.save(file, np.asarray(labels)), overwrite)
         return
-    if _FORMATS.get(suffix) not in ("PNG", "TIFF"):
+    if FORMATS.get(suffix) not in ("PNG", "TIFF"):
         raise ImageError(f"{name}: label maps are written as .npy, .png or .tif; choose one of these extensions")
     index = _checked_labels(name, labels, 65535)
     depth = np.uint8 if index.max() < 255 else np.uint16
@@ -252,9 +253,9 @@ def _suffix(path: str | os.PathLike[str]) -> str:
 
 def _format_of(path: str | os.PathLike[str]) -> str:
     try:
-        return _FORMATS[_suffix(path)]
+        return FORMATS[_suffix(path)]
     except KeyError:
-        usual = ", ".join(_FORMATS)
+        usual = ", ".join(FORMATS)
         raise ImageError(f"{os.fsdecode(path)}: the extension names no format; choose one of {usual}") from None
 
 
@@ -304,23 +305,3 @@ def _to_depth(name: str, values: NDArray[Any], depth: type | np.dtype[Any]) -> N
 def _over_white(colours: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
     weight = opacity.astype(np.uint16) if colours.ndim == 2 else opacity.astype(np.uint16)[..., None]
     return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
-
-
-def _write_tiff(file: BinaryIO, colours: NDArray[Any], opacity: NDArray[Any] | None, profile: bytes | None) -> None:
-    from tifffile import imwrite
-
-    rgb = colours.shape[2:] == (3,)
-    extra = ["unspecified"] * (0 if rgb or colours.ndim == 2 else colours.shape[2] - 1)
-    if opacity is not None:
-        colours, extra = np.dstack([colours, opacity]), [*extra, "unassalpha"]
-    imwrite(
-        file,
-        colours,
-        photometric="rgb" if rgb else "minisblack",
-        planarconfig="contig" if colours.ndim == 3 else None,
-        extrasamples=extra,
-        compression="zlib",
-        extratags=[] if profile is None else [(34675, 7, len(profile), profile, True)],
-        metadata=None,
-        software=False,
-    )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rustem.arguments import CovarianceType
+    from rustem.mixture.model import Mixture
 
     Floats = NDArray[np.float64]
 
@@ -63,6 +64,34 @@ def covariances_of_factors(factors: Floats, covariance_type: CovarianceType) -> 
     lower = np.linalg.inv(factors).swapaxes(-1, -2)
     covariances: Floats = lower @ lower.swapaxes(-1, -2)
     return covariances
+
+
+def full_matrices(mixture: Mixture) -> Floats:
+    """The covariances as (k, d, d) matrices."""
+    k, d = mixture.means.shape
+    match mixture.covariance_type:
+        case "full":
+            return mixture.covariances
+        case "tied":
+            return np.broadcast_to(mixture.covariances, (k, d, d))
+        case "diag":
+            return mixture.covariances[:, :, np.newaxis] * np.eye(d)
+        case "spherical":
+            return mixture.covariances[:, np.newaxis, np.newaxis] * np.eye(d)
+
+
+def log_determinants(matrices: Floats, family: CovarianceType) -> Floats:
+    """Logarithm of the determinant of what the family keeps of each matrix."""
+    diagonal = np.einsum("...aa->...a", matrices)
+    logarithm: Floats
+    match family:
+        case "full" | "tied":
+            logarithm = np.linalg.slogdet(matrices)[1]
+        case "diag":
+            logarithm = np.log(diagonal).sum(axis=-1)
+        case "spherical":
+            logarithm = matrices.shape[-1] * np.log(diagonal.mean(axis=-1))
+    return logarithm
 
 
 def import_sklearn() -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from rustem.palettes import Palette
+    from rustem.palettes.palette import Palette
 
 Parsed: TypeAlias = tuple[list[tuple[int, int, int]], Sequence[str], str]
 

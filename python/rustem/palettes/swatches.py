@@ -14,7 +14,7 @@ from rustem.exceptions import ImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rustem.palettes import Palette
+    from rustem.palettes.palette import Palette
 
 _SWATCH = 32  # pixels
 _COLUMNS = 16

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from rustem.palettes import Palette
+    from rustem.palettes.palette import Palette
 
 Color: TypeAlias = tuple[int, int, int]
 Parsed: TypeAlias = tuple[list[Color], Sequence[str], str]
@@ -165,7 +165,7 @@ def _read_hex(text: str) -> Parsed:
 
 
 def _hex_color(text: str) -> Color:
-    from rustem.palettes import parse_hex
+    from rustem.palettes.palette import parse_hex
 
     return parse_hex(text)
 

@@ -14,7 +14,9 @@ from rustem.arguments import Progress, RandomState, check_integer, check_seed, c
 from rustem.exceptions import InvalidInputError
 from rustem.pipeline.color_table import Colours, count_colours
 from rustem.pipeline.inputs import as_picture, check_finite, is_several, lay_out, pixels_inside
-from rustem.quantization.comparison_space import Order, Space, given_colours
+from rustem.quantization.comparison_space import Space
+from rustem.quantization.given_colors import given_colours
+from rustem.quantization.palette_order import Order
 from rustem.quantization.palette_search import COARSE_TOL, MAX_ITER, Fit, Protect
 from rustem.quantization.result import Quantization
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from rustem.colorspaces import ColorSpace
     from rustem.images import Picture
-    from rustem.palettes import Palette
+    from rustem.palettes.palette import Palette
 
     class Options(TypedDict, total=False):
         """What `quantize` takes by name."""
@@ -215,7 +217,7 @@ def palette(
     >>> found.hex, found.shares.round(2).tolist()
     (['#000000', '#dd0000', '#ffcc00'], [0.33, 0.33, 0.33])
     """
-    from rustem.palettes import as_palette
+    from rustem.palettes.palette import as_palette
 
     if is_several(image):
         raise InvalidInputError("the image is a list: give one picture, or use quantize for a palette that they share")

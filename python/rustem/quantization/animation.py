@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError
-from rustem.images.decoding import from_pillow, reading
-from rustem.images.picture import Picture
+from rustem.images.frames import read_frames
 from rustem.quantization import Quantization, quantize
 
 if TYPE_CHECKING:
@@ -111,18 +110,6 @@ def quantize_animation(
     pictures, durations, loop = read_frames(path)
     frames = quantize(pictures, n_colors, **options) if shared else [quantize(p, n_colors, **options) for p in pictures]
     return Animation(frames, durations, loop)
-
-
-def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int], int]:
-    """The frames of a file, each whole; how many milliseconds each is shown; and how often all are played."""
-    name = os.fsdecode(path)
-    pictures, durations = [], []
-    with reading(name), Image.open(path) as image:
-        loop = int(image.info.get("loop", 1))
-        for number, frame in enumerate(ImageSequence.Iterator(image)):
-            pictures.append(from_pillow(frame.convert("RGBA"), f"{name}, frame {number}"))
-            durations.append(int(frame.info.get("duration", 0)))  # known when the frame is decoded
-    return pictures, durations, loop
 
 
 def _painted(frame: Quantization) -> Image.Image:

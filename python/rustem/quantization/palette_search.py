@@ -9,7 +9,9 @@ import numpy as np
 
 from rustem import _core
 from rustem.exceptions import InvalidInputError
-from rustem.quantization.comparison_space import Order, Space, cheapest, ranking, rare_colours
+from rustem.quantization.comparison_space import Space
+from rustem.quantization.palette_order import Order, ranking
+from rustem.quantization.rare_colors import cheapest, rare_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -127,7 +127,7 @@ class Quantization:
             labels, palette, alpha = self._indexed()
             images.write_indexed(path, labels, palette, alpha=alpha, **options)
             return
-        from rustem.plotting import side_by_side as join
+        from rustem.images.display import side_by_side as join
 
         original = self._picture.pixels
         if self._picture.alpha is not None:

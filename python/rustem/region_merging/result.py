@@ -201,7 +201,7 @@ class Regions:
             raise InvalidInputError(f"view is {view!r}: choose one of 'contours', 'filled', 'both'")
         shown = self.contours()
         if view == "both":
-            from rustem.plotting import side_by_side
+            from rustem.images.display import side_by_side
 
             shown = side_by_side(shown, self._filled())
         images.write(path, shown, icc_profile=picture.icc_profile, overwrite=overwrite)

@@ -1,28 +1,21 @@
-"""How many components: one sweep from many down to few, and what each number costs and gains.
-
-The sweep follows M. Figueiredo & A. K. Jain, "Unsupervised learning of finite mixture models", IEEE PAMI 24 (2002),
-doi:10.1109/34.990138, in going down from too many components, each fit starting from the last. Departure: two
-components are merged instead of one annihilated, those whose merger costs least by the bound of A. R. Runnalls,
-"Kullback–Leibler approach to Gaussian mixture reduction", IEEE Trans. AES 43 (2007), doi:10.1109/TAES.2007.4383588.
-"""
+"""How many components a picture needs."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.arguments import CovarianceType, RandomState, check_integer, check_number, check_seed, check_threads
+from rustem.arguments import CovarianceType, RandomState, check_number, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
-from rustem.mixture import Mixture, fit_mixture
-from rustem.mixture.covariances import inverted
+from rustem.mixture import Mixture
+from rustem.mixture.covariances import full_matrices
+from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from rustem.colorspaces import ColorSpace
@@ -30,65 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Selection", "select_components"]
 
-Criterion: TypeAlias = Literal["bic", "icl", "aic", "mml"]
-CRITERIA = ("bic", "icl", "aic", "mml")
-
 # Samples that the sweep looks at: more change the curve by less than neighbouring numbers of components differ.
 MOST_SAMPLES = 1 << 14
 # Pixels whose correlation is looked at, about.
 MOST_CORRELATED = 1 << 20
-FIRST_ITERATIONS, NEXT_ITERATIONS = 100, 25
 # Standard deviation of the noise that takes whole numbers off their lattice, in steps.
 BLUR = 0.5
 # Autocorrelation is summed up to the first ring of lags where it falls below this.
 UNCORRELATED = 0.05
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """The numbers of components that were tried, what each criterion says of them, and the choice.
-
-    Parameters
-    ----------
-    n_components : int
-        The number of components where ``criterion`` is least.
-    criterion : {"bic", "icl", "aic", "mml"}
-        The criterion that chose.
-    candidates : ndarray of shape (m,)
-        The numbers tried, in rising order.
-    values : dict of str to ndarray of shape (m,)
-        Each criterion at each number, in units of twice a nat; the least is the best.
-    log_likelihoods : ndarray of shape (m,)
-        Mean log-likelihood of each fit, in nats per sample.
-    mixtures : tuple of Mixture
-        The fit of each number, roughly converged.
-    n_samples : int
-        Samples or pixels.
-    n_effective : float
-        How many independent ones they are worth: the sample size in the criteria.
-    """
-
-    n_components: int
-    criterion: Criterion
-    candidates: NDArray[np.int64]
-    values: dict[str, NDArray[np.float64]]
-    log_likelihoods: NDArray[np.float64]
-    mixtures: tuple[Mixture, ...]
-    n_samples: int
-    n_effective: float
-
-    def __repr__(self) -> str:
-        first, last = self.candidates[[0, -1]]
-        return (
-            f"<Selection of {self.n_components} components from {first} to {last} by {self.criterion}, "
-            f"{self.n_samples} samples worth {self.n_effective:.0f}>"
-        )
-
-    def plot(self, axes: Axes | None = None) -> Axes:
-        """Draw the criteria, each above its least value, with matplotlib; the choice is marked."""
-        from rustem.plotting import plot_selection
-
-        return plot_selection(self, axes)
 
 
 def select_components(
@@ -171,7 +113,7 @@ def select_components(
     >>> select_components(samples, range(1, 9)).n_components
     3
     """
-    numbers = _check_candidates(candidates)
+    numbers = check_candidates(candidates)
     if criterion not in CRITERIA:
         raise InvalidInputError(f"criterion is {criterion!r}: choose one of {', '.join(CRITERIA)}")
     size = None if n_effective is None else check_number("n_effective", n_effective)
@@ -234,13 +176,13 @@ def _select(
         distinct = len(np.unique(chosen, axis=0))
         numbers = [number for number in numbers if number <= distinct] or [distinct]
     features = _features(chosen, unit, color_space, random)
-    mixtures = _sweep(features, numbers, covariance_type, floor, seed, threads)
+    mixtures = sweep(features, numbers, covariance_type, floor, seed, threads)
     if n_effective is None:
         n_effective = float(len(rows))
         if parts is not None:
             n_effective = sum(_effective(part, mixtures[-1], color_space, random, threads) for part in parts)
         n_effective = min(n_effective, float(len(chosen)))  # what was not looked at told nothing
-    measures = [_measures(mixture, features, n_effective, threads) for mixture in mixtures]
+    measures = [criteria(mixture, features, n_effective, threads) for mixture in mixtures]
     values = {name: np.array([measure[name] for measure in measures]) for name in CRITERIA}
     best = int(np.argmin(values[criterion]))
     return Selection(
@@ -253,13 +195,6 @@ def _select(
         len(rows),
         n_effective,
     )
-
-
-def _check_candidates(candidates: Iterable[int]) -> list[int]:
-    numbers = sorted({check_integer("each of candidates", number) for number in candidates})
-    if not numbers:
-        raise InvalidInputError("candidates is empty: give the numbers of components to choose from")
-    return numbers
 
 
 def _features(rows: NDArray[Any], unit: float, color_space: ColorSpace, random: np.random.Generator) -> NDArray[Any]:
@@ -278,118 +213,6 @@ def _features(rows: NDArray[Any], unit: float, color_space: ColorSpace, random: 
     return np.ascontiguousarray(scaled)
 
 
-def _sweep(
-    features: NDArray[Any],
-    numbers: list[int],
-    covariance_type: CovarianceType,
-    floor: float,
-    seed: int,
-    threads: int,
-) -> list[Mixture]:
-    """Fits with the numbers of components asked for, in rising order; no more than there are distinct samples."""
-    mixture: Mixture | None = None
-    found = []
-    while mixture is None or mixture.n_components > numbers[0]:
-        start = None if mixture is None else merged(mixture)
-        mixture = fit_mixture(
-            features,
-            numbers[-1] if start is None else start.n_components,
-            covariance_type=covariance_type,
-            tol=0,
-            max_iter=FIRST_ITERATIONS if start is None else NEXT_ITERATIONS,
-            weights_init=None if start is None else start.weights,
-            means_init=None if start is None else start.means,
-            precisions_init=None if start is None else inverted(start.covariances, covariance_type),
-            covariance_floor=floor,
-            random_state=seed,
-            n_threads=threads,
-        ).mixture
-        if mixture.n_components in numbers:
-            found.append(mixture)
-    return found[::-1] or [mixture]
-
-
-def merged(mixture: Mixture) -> Mixture:
-    """The mixture with two components made one of the same moments: those for which the bound on the loss is least."""
-    w, means, family = mixture.weights, mixture.means, mixture.covariance_type
-    k, d = means.shape
-    full = _full(mixture)
-    both = np.maximum(w[:, None] + w, np.finfo(float).tiny)
-    difference = means[:, None] - means
-    between = (w[:, None] * w / both**2)[..., None, None] * difference[..., None] * difference[..., None, :]
-    within = (w[:, None, None, None] * full[:, None] + w[None, :, None, None] * full) / both[..., None, None]
-    joint = within + between
-    loss = both * _log_det(joint, family) - w[:, None] * _log_det(full, family)[:, None] - w * _log_det(full, family)
-    loss[np.tril_indices(k)] = np.inf
-    i, j = np.unravel_index(int(np.argmin(loss)), loss.shape)
-    keep = np.arange(k) != j
-    new_means, new_weights, covariances = means.copy(), w.copy(), mixture.covariances.copy()
-    new_means[i] = (w[i] * means[i] + w[j] * means[j]) / both[i, j]
-    new_weights[i] = both[i, j]
-    match family:
-        case "tied":
-            covariances = covariances + both[i, j] * between[i, j]
-        case "full":
-            covariances[i] = joint[i, j]
-        case "diag":
-            covariances[i] = np.diag(joint[i, j])
-        case "spherical":
-            covariances[i] = np.trace(joint[i, j]) / d
-    kept = covariances if family == "tied" else covariances[keep]
-    return Mixture(new_weights[keep] / new_weights[keep].sum(), new_means[keep], kept, family)
-
-
-def _full(mixture: Mixture) -> NDArray[np.float64]:
-    """The covariances as (k, d, d) matrices."""
-    k, d = mixture.means.shape
-    match mixture.covariance_type:
-        case "full":
-            return mixture.covariances
-        case "tied":
-            return np.broadcast_to(mixture.covariances, (k, d, d))
-        case "diag":
-            return mixture.covariances[:, :, np.newaxis] * np.eye(d)
-        case "spherical":
-            return mixture.covariances[:, np.newaxis, np.newaxis] * np.eye(d)
-
-
-def _log_det(matrices: NDArray[np.float64], family: CovarianceType) -> NDArray[np.float64]:
-    """Logarithm of the determinant of what the family keeps of each matrix."""
-    diagonal = np.einsum("...aa->...a", matrices)
-    logarithm: NDArray[np.float64]
-    match family:
-        case "full" | "tied":
-            logarithm = np.linalg.slogdet(matrices)[1]
-        case "diag":
-            logarithm = np.log(diagonal).sum(axis=-1)
-        case "spherical":
-            logarithm = matrices.shape[-1] * np.log(diagonal.mean(axis=-1))
-    return logarithm
-
-
-def _measures(mixture: Mixture, features: NDArray[Any], n: float, threads: int) -> dict[str, float]:
-    """Log-likelihood and criteria of one fit."""
-    log_likelihood = mixture.score(features, n_threads=threads)
-    shares = mixture.predict_proba(features, n_threads=threads)
-    entropy = -float((shares * np.log(np.maximum(shares, 1e-30))).sum(axis=1).mean(dtype=np.float64))
-    k, d = mixture.means.shape
-    square = {"full": d * (d + 1) // 2, "tied": 0, "diag": d, "spherical": 1}[mixture.covariance_type]
-    shared = d * (d + 1) // 2 if mixture.covariance_type == "tied" else 0
-    each = d + square
-    p = k * (each + 1) - 1 + shared
-    fit = -2 * n * log_likelihood
-    penalty = p * np.log(max(n, 1.0))
-    alive = mixture.weights[mixture.weights * n > 1]
-    length = each * np.log(alive * n / 12).sum() + (len(alive) + shared) * np.log(n / 12) + len(alive) * (each + 1)
-    return {
-        "log_likelihood": log_likelihood,
-        "bic": fit + penalty,
-        "icl": fit + penalty + 2 * n * entropy,
-        "aic": fit + 2 * p,
-        "mml": fit + length,
-    }
-
-
 def _effective(
     part: Part, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
 ) -> float:
@@ -398,7 +221,7 @@ def _effective(
     unit = float(np.iinfo(part.pixels.dtype).max) if part.pixels.dtype.kind == "u" else 1.0
     features = _features(part.pixels, unit, color_space, random)
     labels = mixture.predict(features, n_threads=threads)
-    factors = np.linalg.inv(np.linalg.cholesky(_full(mixture))).astype(np.float32)
+    factors = np.linalg.inv(np.linalg.cholesky(full_matrices(mixture))).astype(np.float32)
     deviations = np.einsum("nab,nb->na", factors[labels], features - mixture.means.astype(np.float32)[labels])
     plane = np.zeros((*part.shape, deviations.shape[1]), dtype=np.float32)
     if part.inside is None:

@@ -147,7 +147,7 @@ class Segmentation:
                 overwrite=overwrite,
             )
             return
-        from rustem.plotting import side_by_side as join
+        from rustem.images.display import side_by_side as join
 
         alpha = self._alpha()
         pair = join(self._picture.pixels, self.image)

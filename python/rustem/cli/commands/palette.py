@@ -83,11 +83,12 @@ def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
 def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette:
     from rustem import palettes
     from rustem.palettes import color_names
+    from rustem.palettes.palette import as_palette
 
     if photo.suffix.lower() in _SUFFIXES:
         palette = palettes.read(photo)
         names = [known or found for known, found in zip(palette.names, color_names.names(palette.colors), strict=True)]
-        return palettes.as_palette(palette, names=names)
+        return as_palette(palette, names=names)
     from rustem.quantization import palette as find
 
     palette = find(
@@ -99,8 +100,8 @@ def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette
         progress=display.progress,
         n_threads=args.threads,
     )
-    palette = palettes.as_palette(palette, title=photo.stem)
-    return palettes.as_palette(palette, names=color_names.names(palette.colors))
+    palette = as_palette(palette, title=photo.stem)
+    return as_palette(palette, names=color_names.names(palette.colors))
 
 
 def _record(job: Job, palette: Palette) -> dict[str, Any]:

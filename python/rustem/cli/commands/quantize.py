@@ -76,6 +76,7 @@ def _run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The keywords of :func:`rustem.quantize`."""
     from rustem import palettes
+    from rustem.palettes.palette import as_palette
 
     dither: dict[str, Any] = {}
     if args.dither_method is not None:
@@ -94,7 +95,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     if args.palette is not None:
         options["palette"] = palettes.read(args.palette).hex
     if args.fixed is not None:
-        options["fixed_colors"] = palettes.as_palette([part for part in args.fixed.split(",") if part.strip()]).hex
+        options["fixed_colors"] = as_palette([part for part in args.fixed.split(",") if part.strip()]).hex
     return options
 
 

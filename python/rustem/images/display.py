@@ -1,0 +1,80 @@
+"""Any picture as something to look at; two side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rustem.exceptions import InvalidInputError
+from rustem.images.picture import white_level
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def side_by_side(original: NDArray[Any], colours: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:
+    """Join two pictures: the original on the left, its k colours on the right.
+
+    Parameters
+    ----------
+    original, colours : (H, W) or (H, W, C) ndarray
+        Two pictures of one height and one dtype: integers, or floats in [0, 1]. There may be 1 to 4 channels: grey,
+        grey and alpha, RGB, RGB and alpha. Where they differ, grey becomes colour and a missing alpha becomes opaque.
+    gap : int, default=8
+        Width of the white stripe between the two, in pixels.
+
+    Returns
+    -------
+    (H, W₁ + gap + W₂[, C]) ndarray
+        The pair, in the dtype of the two.
+
+    Raises
+    ------
+    InvalidInputError
+        If heights, dtypes or channels do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> side_by_side(np.zeros((2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8), gap=1).shape
+    (2, 7, 3)
+    """
+    if original.dtype != colours.dtype or original.shape[:1] != colours.shape[:1]:
+        raise InvalidInputError(
+            f"pictures side by side need one height and one dtype, but they are {original.shape} {original.dtype} and "
+            f"{colours.shape} {colours.dtype}"
+        )
+    pair = [_with_channels(picture) for picture in (original, colours)]
+    coloured = any(picture.shape[2] > 2 for picture in pair)
+    transparent = any(picture.shape[2] in (2, 4) for picture in pair)
+    left, right = (_like(picture, coloured=coloured, transparent=transparent) for picture in pair)
+    stripe = np.full((len(left), gap, left.shape[2]), white_level(left.dtype), left.dtype)
+    joined = np.concatenate([left, stripe, right], axis=1)
+    return joined[..., 0] if original.ndim == colours.ndim == 2 else joined
+
+
+def displayable(picture: NDArray[Any]) -> NDArray[np.float64]:
+    """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them."""
+    channels = _with_channels(picture)
+    colour = _like(channels, coloured=True, transparent=channels.shape[2] in (2, 4))
+    return np.clip(colour / white_level(picture.dtype), 0, 1)
+
+
+def _with_channels(picture: NDArray[Any]) -> NDArray[Any]:
+    channels = picture[..., None] if picture.ndim == 2 else picture
+    if channels.ndim != 3 or not 1 <= channels.shape[2] <= 4:
+        raise InvalidInputError(f"a picture of shape {picture.shape} cannot be shown; give (H, W) or (H, W, 1 to 4)")
+    return channels
+
+
+def _like(picture: NDArray[Any], *, coloured: bool, transparent: bool) -> NDArray[Any]:
+    """Add the channels that a picture lacks: three of colour, one of alpha."""
+    has_alpha = picture.shape[2] in (2, 4)
+    colour = picture[..., :-1] if has_alpha else picture
+    if coloured and colour.shape[2] == 1:
+        colour = np.repeat(colour, 3, axis=2)
+    if not transparent:
+        return colour
+    opaque = np.full_like(picture[..., :1], white_level(picture.dtype))
+    return np.concatenate([colour, picture[..., -1:] if has_alpha else opaque], axis=2)

@@ -1,0 +1,22 @@
+"""The frames of animated files."""
+
+from __future__ import annotations
+
+import os
+
+from PIL import Image, ImageSequence
+
+from rustem.images.decoding import from_pillow, reading
+from rustem.images.picture import Picture
+
+
+def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int], int]:
+    """The frames of a file, each whole; how many milliseconds each is shown; and how often all are played."""
+    name = os.fsdecode(path)
+    pictures, durations = [], []
+    with reading(name), Image.open(path) as image:
+        loop = int(image.info.get("loop", 1))
+        for number, frame in enumerate(ImageSequence.Iterator(image)):
+            pictures.append(from_pillow(frame.convert("RGBA"), f"{name}, frame {number}"))
+            durations.append(int(frame.info.get("duration", 0)))  # known when the frame is decoded
+    return pictures, durations, loop

@@ -1,0 +1,125 @@
+"""Colours in their order, with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rustem.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+# Indexed pictures hold 256; what has more than a screen can show at once is no palette.
+MOST_COLORS = 65536
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Palette:
+    """Colours in their order, with what is known of them.
+
+    Parameters
+    ----------
+    colors : ndarray of uint8, shape (k, 3)
+        sRGB colours, 1 to 65536 of them.
+    names : tuple of str
+        A name for each colour; empty where there is none.
+    shares : ndarray of shape (k,) or None
+        The part of a picture that has each colour, from 0 to 1.
+    title : str
+        The palette's own name; may be empty.
+    """
+
+    colors: NDArray[np.uint8]
+    names: tuple[str, ...]
+    shares: NDArray[np.float64] | None = None
+    title: str = ""
+
+    @property
+    def hex(self) -> list[str]:
+        """The colours as ``#rrggbb``."""
+        return ["#" + bytes(color).hex() for color in self.colors]
+
+    def __len__(self) -> int:
+        return len(self.colors)
+
+    def __repr__(self) -> str:
+        shown = f"{self.hex[:8]}"[:-1] + ", …]" if len(self) > 8 else f"{self.hex}"
+        return f"Palette({shown}, names={list(self.names[:8])})" if any(self.names) else f"Palette({shown})"
+
+
+def as_palette(
+    colors: ArrayLike | Palette,
+    *,
+    names: Sequence[str] | None = None,
+    shares: ArrayLike | None = None,
+    title: str = "",
+) -> Palette:
+    """Make a palette of colours in any of the ways that `write` takes."""
+    if isinstance(colors, Palette):
+        names = colors.names if names is None else names
+        shares = colors.shares if shares is None else shares
+        title = title or colors.title
+        colors = colors.colors
+    elif isinstance(colors, Sequence) and colors and isinstance(colors[0], str):
+        colors = [parse_hex(str(color)) for color in colors]
+    values = np.asarray(colors)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = np.repeat(values, 3, axis=1)
+    if (
+        values.ndim != 2
+        or values.shape[1] != 3
+        or not 1 <= len(values) <= MOST_COLORS
+        or values.dtype.kind not in "uif"
+    ):
+        raise InvalidInputError(
+            f"the palette is {values.dtype} of shape {values.shape}: give (k, 3), k from 1 to {MOST_COLORS}"
+        )
+    unit = {"u": 255 if values.dtype.itemsize == 1 else 65535, "i": 255, "f": 1}[values.dtype.kind]
+    if not ((values >= 0) & (values <= unit)).all():
+        raise InvalidInputError(f"the palette runs from {values.min()} to {values.max()}: give values from 0 to {unit}")
+    names = ("",) * len(values) if names is None else tuple(names)
+    parts = None if shares is None else np.asarray(shares, np.float64)
+    if len(names) != len(values) or (parts is not None and parts.shape != (len(values),)):
+        raise InvalidInputError(f"there are {len(values)} colours: give as many names and shares")
+    return Palette(np.rint(values * (255 / unit)).astype(np.uint8), names, parts, title)
+
+
+def parse_hex(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#rgb`` or ``#rrggbb``, the ``#`` optional, or of a name from the CSS list.
+
+    Parameters
+    ----------
+    text : str
+        The colour. A fourth, alpha, is read over.
+
+    Returns
+    -------
+    tuple of int
+        Levels from 0 to 255.
+
+    Raises
+    ------
+    InvalidInputError
+        The text is no colour.
+
+    Examples
+    --------
+    >>> parse_hex("#e4002b"), parse_hex("fff"), parse_hex("rebeccapurple")
+    ((228, 0, 43), (255, 255, 255), (102, 51, 153))
+    """
+    digits = text.strip().removeprefix("#").lower()
+    if digits and len(digits) in (3, 4, 6, 8) and all(digit in "0123456789abcdef" for digit in digits):
+        if len(digits) < 6:
+            digits = "".join(2 * digit for digit in digits)
+        red, green, blue = bytes.fromhex(digits[:6])
+        return red, green, blue
+    from rustem.palettes.color_names import css_colors
+
+    found = css_colors().get(text.strip().lower())
+    if found is None:
+        raise InvalidInputError(f"{text!r} is no colour: write it as #rrggbb, or a name that CSS knows")
+    return found
