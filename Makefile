@@ -30,6 +30,7 @@ check: $(VENV)/.built  ## Linters, formatters and type checks
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p rustem-core
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rustem._core --ignore-disjoint-bases
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,12 +14,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from rustem.segmentation import Segmentation
-    from rustem.segmentation.component_count import Selection
+    class _Labelled(Protocol):
+        """A picture in few colours: what :func:`rustem.segment` and :func:`rustem.quantize` give."""
+
+        @property
+        def image(self) -> NDArray[Any]: ...
+        @property
+        def palette(self) -> NDArray[Any]: ...
+        @property
+        def counts(self) -> NDArray[np.int64]: ...
+
+    class _Curves(Protocol):
+        """Criteria by number of components: what :func:`rustem.select_components` gives."""
+
+        @property
+        def n_components(self) -> int: ...
+        @property
+        def criterion(self) -> str: ...
+        @property
+        def candidates(self) -> NDArray[np.int64]: ...
+        @property
+        def values(self) -> dict[str, NDArray[np.float64]]: ...
+        @property
+        def n_effective(self) -> float: ...
 
 
 def plot_segmentation(
-    segmentation: Segmentation, original: NDArray[Any] | None = None, axes: Sequence[Axes] | None = None
+    segmentation: _Labelled, original: NDArray[Any] | None = None, axes: Sequence[Axes] | None = None
 ) -> Sequence[Axes]:
     """Plot a segmentation: the original, the k colours, and the palette with the share of each colour.
 
@@ -63,7 +84,7 @@ def plot_segmentation(
     return axes
 
 
-def plot_selection(selection: Selection, axes: Axes | None = None) -> Axes:
+def plot_selection(selection: _Curves, axes: Axes | None = None) -> Axes:
     """Draw the criteria of a selection over the number of components.
 
     Parameters
@@ -101,7 +122,7 @@ def plot_selection(selection: Selection, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def _plot_palette(panel: Axes, segmentation: Segmentation) -> None:
+def _plot_palette(panel: Axes, segmentation: _Labelled) -> None:
     """Draw a column of colours, each as high as its share, with the share beside it where there is room."""
     shares = 100 * segmentation.counts / max(1, segmentation.counts.sum())
     tops = np.cumsum(shares)

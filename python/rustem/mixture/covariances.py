@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rustem.arguments import CovarianceType
-    from rustem.mixture.model import Mixture
 
     Floats = NDArray[np.float64]
 
@@ -66,18 +65,17 @@ def covariances_of_factors(factors: Floats, covariance_type: CovarianceType) -> 
     return covariances
 
 
-def full_matrices(mixture: Mixture) -> Floats:
+def full_matrices(covariances: Floats, covariance_type: CovarianceType, k: int, d: int) -> Floats:
     """The covariances as (k, d, d) matrices."""
-    k, d = mixture.means.shape
-    match mixture.covariance_type:
+    match covariance_type:
         case "full":
-            return mixture.covariances
+            return covariances
         case "tied":
-            return np.broadcast_to(mixture.covariances, (k, d, d))
+            return np.broadcast_to(covariances, (k, d, d))
         case "diag":
-            return mixture.covariances[:, :, np.newaxis] * np.eye(d)
+            return covariances[:, :, np.newaxis] * np.eye(d)
         case "spherical":
-            return mixture.covariances[:, np.newaxis, np.newaxis] * np.eye(d)
+            return covariances[:, np.newaxis, np.newaxis] * np.eye(d)
 
 
 def log_determinants(matrices: Floats, family: CovarianceType) -> Floats:

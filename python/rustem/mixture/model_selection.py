@@ -123,7 +123,7 @@ def merged(mixture: Mixture) -> Mixture:
     """The mixture with two components made one of the same moments: those for which the bound on the loss is least."""
     w, means, family = mixture.weights, mixture.means, mixture.covariance_type
     k, d = means.shape
-    full = full_matrices(mixture)
+    full = full_matrices(mixture.covariances, family, k, d)
     both = np.maximum(w[:, None] + w, np.finfo(float).tiny)
     difference = means[:, None] - means
     between = (w[:, None] * w / both**2)[..., None, None] * difference[..., None] * difference[..., None, :]

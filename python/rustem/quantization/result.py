@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from rustem.images import Picture
     from rustem.pipeline.color_table import Colours
-    from rustem.segmentation import Segmentation
 
 _PIXELS_AT_A_TIME = 2**18
 
@@ -146,7 +145,7 @@ class Quantization:
         """Draw the original, the new colours and the palette with matplotlib."""
         from rustem.plotting import plot_segmentation
 
-        return plot_segmentation(cast("Segmentation", self), self._picture.pixels, axes)
+        return plot_segmentation(self, self._picture.pixels, axes)
 
     def __repr__(self) -> str:
         shape = "×".join(str(length) for length in self.labels.shape[::-1])

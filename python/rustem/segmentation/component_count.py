@@ -221,7 +221,8 @@ def _effective(
     unit = float(np.iinfo(part.pixels.dtype).max) if part.pixels.dtype.kind == "u" else 1.0
     features = _features(part.pixels, unit, color_space, random)
     labels = mixture.predict(features, n_threads=threads)
-    factors = np.linalg.inv(np.linalg.cholesky(full_matrices(mixture))).astype(np.float32)
+    covariances = full_matrices(mixture.covariances, mixture.covariance_type, *mixture.means.shape)
+    factors = np.linalg.inv(np.linalg.cholesky(covariances)).astype(np.float32)
     deviations = np.einsum("nab,nb->na", factors[labels], features - mixture.means.astype(np.float32)[labels])
     plane = np.zeros((*part.shape, deviations.shape[1]), dtype=np.float32)
     if part.inside is None:
