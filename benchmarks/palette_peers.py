@@ -18,7 +18,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, features
 
-from rustem.pipeline.color_table import count_colours
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import open_inputs
 
 Painter = Callable[[np.ndarray, int], tuple[np.ndarray, float]]
 """Gives the k-colour picture and the CPU seconds that it took."""
@@ -45,7 +46,8 @@ def rustem_with(**options: object) -> Painter:
 
 @cache
 def _counted(key: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    colours = count_colours(np.frombuffer(key, np.uint8).reshape(-1, 3), 255.0, "srgb", 1)
+    pixels = np.frombuffer(key, np.uint8).reshape(1, -1, 3)
+    colours = count_colors(open_inputs(pixels, None, -1).pictures, "srgb", 1)
     assert colours.index is not None
     return colours.values, colours.counts, colours.index
 

@@ -17,7 +17,8 @@ import numpy as np
 import rustem
 from rustem import reference
 from rustem.arguments import check_threads
-from rustem.pipeline.color_table import count_colours
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import open_inputs
 
 # scikit-learn's default. OpenCV and Armadillo have nothing of the kind, only a limit for matrices that they cannot
 # invert, so their likelihoods may end a little elsewhere.
@@ -200,7 +201,7 @@ def rustem_fit(n_threads: int | None) -> Callable[[Job], Callable[[], Outcome]]:
         threads = check_threads(n_threads)
 
         def run() -> Outcome:
-            colours = count_colours(job.rows, 255.0, "srgb", threads)
+            colours = count_colors(open_inputs(job.rows[None], None, -1).pictures, "srgb", threads)
             fit = rustem.fit_mixture(
                 colours.features,
                 job.k,

@@ -165,7 +165,7 @@ def run_road(case: dict) -> dict:
     from rustem import segmentation
 
     stages: dict[str, float] = {}
-    for name in ("count_colours", "fit_mixture"):
+    for name in ("count_colors", "fit_colors"):
         setattr(segmentation, name, timed(getattr(segmentation, name), stages, name))
     segmentation.segment(np.arange(3000, dtype=np.uint8).reshape(10, 100, 3), 2, tol=0, max_iter=1)
     before = peak_memory()
@@ -181,7 +181,7 @@ def run_road(case: dict) -> dict:
             peak = peak_memory() - before
             needed = (pixels.nbytes + seg.labels.nbytes + image.nbytes + 4 * seg.labels.size) / MB
         if not best or whole < best["seconds"]:
-            best = {"seconds": whole, "count": stages["count_colours"], "fit": stages["fit_mixture"]}
+            best = {"seconds": whole, "count": stages["count_colors"], "fit": stages["fit_colors"]}
         facts = {"pixels": seg.labels.size, "distinct_colours": seg.n_distinct}
         del seg, image
     return {**facts, **best, "peak_mb": peak, "input_output_index_mb": needed}
@@ -189,9 +189,10 @@ def run_road(case: dict) -> dict:
 
 def run_components(case: dict) -> dict:
     from rustem.mixture import fit_mixture
-    from rustem.pipeline.color_table import count_colours
+    from rustem.pipeline.color_table import count_colors
+    from rustem.pipeline.inputs import open_inputs
 
-    colours = count_colours(load(case).reshape(-1, 3), 255.0, "srgb", case["threads"])
+    colours = count_colors(open_inputs(load(case), None, -1).pictures, "srgb", case["threads"])
     options = {"sample_weight": colours.counts, "unit": 255.0, "tol": 0, "n_threads": case["threads"]}
     return {"distinct_colours": len(colours.values), **fit_seconds(fit_mixture, colours.features, case, options)}
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rustem import _core, segment
-from rustem.pipeline.color_table import count_colours
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import open_inputs
 
 
 def random_pixels(dtype, channels, n=300_000, levels=40):
@@ -22,7 +23,8 @@ def test_counts_agree_with_numpy(dtype, channels, masked, n_threads):
     if np.dtype(dtype).kind == "f":
         pixels = (pixels / 999 - 30).astype(dtype)
     mask = np.random.default_rng(0).random(len(pixels)) < 0.3 if masked else None
-    colours = count_colours(pixels, 1.0, "srgb", n_threads, mask)
+    inputs = open_inputs(pixels[np.newaxis], mask if mask is None else mask[np.newaxis], -1)
+    colours = count_colors(inputs.pictures, "srgb", n_threads)
     inside = pixels if mask is None else pixels[mask]
     assert colours.index is not None
     assert colours.n_pixels == len(inside)
@@ -30,9 +32,9 @@ def test_counts_agree_with_numpy(dtype, channels, masked, n_threads):
     expected, counts = np.unique(inside, axis=0, return_counts=True)
     np.testing.assert_array_equal(colours.values[order], expected)
     np.testing.assert_array_equal(colours.counts[order], counts)
-    painted = colours.paint(colours.values, n_threads, outside=7)
+    (painted,) = colours.paint(colours.values, outside=7)
     np.testing.assert_array_equal(painted, pixels if mask is None else np.where(mask[:, np.newaxis], pixels, 7))
-    one_thread = count_colours(pixels, 1.0, "srgb", 1, mask)
+    one_thread = count_colors(inputs.pictures, "srgb", 1)
     np.testing.assert_array_equal(colours.values, one_thread.values)
     np.testing.assert_array_equal(colours.index, one_thread.index)
 

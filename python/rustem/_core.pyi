@@ -69,7 +69,9 @@ def sums_by_label(
     labels: NDArray[np.uint32],
     n_labels: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-def paint(table: NDArray[np.uint8], index: NDArray[np.uint32], n_threads: int) -> NDArray[np.uint8]: ...
+def paint(
+    table: NDArray[np.uint8], index: NDArray[np.uint32] | NDArray[np.int16] | NDArray[np.int32], n_threads: int
+) -> NDArray[np.uint8]: ...
 def fit(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -37,6 +37,12 @@ def check_number(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
         raise InvalidInputError(f"{name} is {value!r}: give a number of at least 0")
     return float(value)
+
+
+def check_choice(name: str, value: object, choices: Collection[object]) -> None:
+    """Refuse what is none of the ``choices``."""
+    if value not in choices:
+        raise InvalidInputError(f"{name} is {value!r}: choose one of {', '.join(map(repr, choices))}")
 
 
 def check_samples(samples: ArrayLike, name: str = "samples") -> NDArray[Any]:

@@ -10,18 +10,19 @@ iterations. New code is better served by :func:`rustem.segment`.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rustem.arguments import Progress, RandomState, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
+from rustem.images import Picture
 from rustem.mixture import FitResult, fit_mixture
-from rustem.pipeline.color_table import Colours, count_colours, rounding_noise
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import MaskedPicture
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["EM", "restructure", "save_new"]
@@ -45,19 +46,20 @@ class EM:
         self._image = self.read_image(path)
         self._seed = check_seed(random_state)
         self._threads = check_threads(None)
-        self._colours: Colours = count_colours(self._image.reshape(-1, 3), 255.0, "srgb", self._threads)
+        picture = MaskedPicture(Picture(self._image, None, None, os.fsdecode(path)), self._image, None)
+        self._table = count_colors([picture], "srgb", self._threads)
         self._fit: FitResult | None = None
 
     def fit(self, epochs: int, *, tol: float = 0.0, progress: Progress = None) -> EM:
         """Run exactly ``epochs`` iterations, fewer if ``tol`` (nats per pixel) is given; each call starts anew."""
         self._fit = fit_mixture(
-            self._colours.features,
+            self._table.features,
             self.k,
-            sample_weight=self._colours.counts,
+            sample_weight=self._table.counts,
             unit=255.0,
             covariance_type="spherical",
             init_params="random_from_data",
-            covariance_floor=rounding_noise(self._colours.features, 255.0),
+            covariance_floor=self._table.floor,
             tol=tol,
             acceleration=None,
             max_iter=check_integer("epochs", epochs),
@@ -69,8 +71,8 @@ class EM:
     def get_gamma(self) -> NDArray[np.float32]:
         """Responsibilities (n, k) of the components for each pixel, row by row of the picture."""
         mixture = self._fitted().mixture
-        gamma = mixture.predict_proba(self._colours.features, unit=255.0)
-        return self._colours.paint(self._padded(gamma.T, 0).T, self._threads)
+        gamma = mixture.predict_proba(self._table.features, unit=255.0)
+        return self._table.paint(self._padded(gamma.T, 0).T, 0).reshape(-1, self.k)
 
     def get_pi(self) -> NDArray[np.float64]:
         """Weights (k,); 0 for components that found no colour of their own."""
@@ -98,7 +100,7 @@ class EM:
     def restructure(self) -> NDArray[np.float64]:
         """The k-colour picture's pixels (n, 3), in [0, 1]: each the mean of its most probable component."""
         fit = self._fitted()
-        return self._colours.paint(fit.mixture.means[fit.labels], self._threads)
+        return self._table.paint(fit.mixture.means[fit.labels], 0).reshape(-1, 3)
 
     def restruct(self, path: str | os.PathLike[str]) -> None:
         """Write the k-colour picture."""

@@ -77,16 +77,37 @@ fn count_of<'py, C: Element + Send + Sync>(
         .transpose()
 }
 
-/// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes).
+/// Numbers of colours, or labels, of which a negative one stands for none.
+#[derive(FromPyObject)]
+pub(crate) enum Index<'py> {
+    Number(PyReadonlyArray1<'py, u32>),
+    Short(PyReadonlyArray1<'py, i16>),
+    Long(PyReadonlyArray1<'py, i32>),
+}
+
+/// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes); the last row for negative labels.
 #[pyfunction]
 pub(crate) fn paint<'py>(
     py: Python<'py>,
     table: PyReadonlyArray2<'py, u8>,
-    index: PyReadonlyArray1<'py, u32>,
+    index: Index<'py>,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    match index {
+        Index::Number(index) => painted(py, &table, &index, n_threads),
+        Index::Short(index) => painted(py, &table, &index, n_threads),
+        Index::Long(index) => painted(py, &table, &index, n_threads),
+    }
+}
+
+fn painted<'py, I: Element + colours::Index>(
+    py: Python<'py>,
+    table: &PyReadonlyArray2<'py, u8>,
+    index: &PyReadonlyArray1<'py, I>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<u8>>> {
     let width = table.shape()[1];
-    let (rows, index) = (in_c_order(&table)?, in_c_order(&index)?);
+    let (rows, index) = (in_c_order(table)?, in_c_order(index)?);
     let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
     let mut output = painted.try_readwrite()?;
     let bytes = output.as_slice_mut()?;

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+FAMILIES = ("full", "tied", "diag", "spherical")
 ILL_DEFINED = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
     "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or scale "
     "the input data."
 )
+
+
+def shape_of(covariance_type: CovarianceType, k: int, d: int) -> tuple[int, ...]:
+    """Shape of the covariances of k components over d features."""
+    return {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[covariance_type]
 
 
 def precision_factors(covariances: Floats, covariance_type: CovarianceType) -> Floats:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from rustem.exceptions import InvalidInputError
+from rustem.mixture.covariances import FAMILIES, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rustem.arguments import CovarianceType
 
 VERSION = 1
 # No mixture that anybody fits is larger than this when unpacked; a bomb is.
@@ -63,8 +66,7 @@ def _fault(arrays: dict[str, NDArray[Any]], covariance_type: str) -> str | None:
     if weights.ndim != 1 or means.ndim != 2 or len(means) != len(weights) or means.size == 0:
         return f"weights of shape {weights.shape} with means of shape {means.shape}"
     k, d = means.shape
-    expected = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}.get(covariance_type)
-    if covariances.shape != expected:
+    if covariance_type not in FAMILIES or covariances.shape != shape_of(cast("CovarianceType", covariance_type), k, d):
         return f"{covariance_type!r} covariances of shape {covariances.shape} for means of shape {means.shape}"
     if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
         return "weights that do not sum to one"

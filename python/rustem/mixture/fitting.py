@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,13 +24,84 @@ from rustem.arguments import (
     warn_caller,
 )
 from rustem.exceptions import ConvergenceWarning, InvalidInputError
-from rustem.mixture.model import Mixture
+from rustem.mixture.covariances import FAMILIES, shape_of
+from rustem.mixture.model import Mixture, mixture_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 # Fits of fewer iterations are not worth a search for their start.
 SEARCHES_FROM = 200
+
+
+@dataclass(frozen=True, eq=False)
+class FitOptions:
+    """How a mixture is fitted, checked: :func:`fit_mixture` describes each."""
+
+    covariance_type: CovarianceType
+    tol: float
+    max_iter: int
+    acceleration: Acceleration | None
+    n_init: int
+    init_params: InitParams
+    weights_init: ArrayLike | None
+    means_init: ArrayLike | None
+    precisions_init: ArrayLike | None
+    reg_covar: float
+    seed: int
+    n_threads: int
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        covariance_type: CovarianceType = "full",
+        tol: float = 3e-5,
+        max_iter: int = 3000,
+        acceleration: Acceleration | None = "lbfgs",
+        n_init: int = 1,
+        init_params: InitParams = "auto",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        reg_covar: float = 0.0,
+        random_state: RandomState = 0,
+        n_threads: int | None = None,
+    ) -> FitOptions:
+        """Check what can be checked without samples."""
+        if covariance_type not in FAMILIES:
+            raise InvalidInputError(f"covariance_type is {covariance_type!r}: choose one of {', '.join(FAMILIES)}")
+        if init_params == "search" and any(given is not None for given in (weights_init, means_init, precisions_init)):
+            raise InvalidInputError(
+                'init_params="search" finds the whole start: leave the other ..._init arguments out'
+            )
+        return cls(
+            covariance_type=covariance_type,
+            tol=check_number("tol", tol),
+            max_iter=check_integer("max_iter", max_iter),
+            acceleration=acceleration,
+            n_init=check_integer("n_init", n_init),
+            init_params=init_params,
+            weights_init=weights_init,
+            means_init=means_init,
+            precisions_init=precisions_init,
+            reg_covar=check_number("reg_covar", reg_covar),
+            seed=check_seed(random_state),
+            n_threads=check_threads(n_threads),
+        )
+
+    @property
+    def has_start(self) -> bool:
+        """Whether a part of the start is given."""
+        return any(given is not None for given in (self.weights_init, self.means_init, self.precisions_init))
+
+    def start_for(self, floor: float) -> InitParams:
+        """How the start is found, "auto" resolved."""
+        if self.init_params != "auto":
+            return self.init_params
+        to_the_end = self.tol > 0 and self.max_iter >= SEARCHES_FROM and self.acceleration is not None
+        pays = self.covariance_type == "full" and floor > 0 and self.reg_covar == 0 and not self.has_start
+        return "search" if pays and to_the_end else "k-means++"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,68 +242,63 @@ def fit_mixture(
     >>> sorted(fit.mixture.means.round(2).ravel().tolist())
     [0.05, 5.05]
     """
-    rows = check_samples(samples)
-    k, d = check_integer("n_components", n_components), rows.shape[1]
-    tol, max_iter = check_number("tol", tol), check_integer("max_iter", max_iter)
-    shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
-    if covariance_type not in shapes:
-        raise InvalidInputError(f"covariance_type is {covariance_type!r}: choose one of {', '.join(shapes)}")
-    given = (weights_init, means_init, precisions_init)
-    reg_covar, covariance_floor = (
-        check_number(name, value) for name, value in (("reg_covar", reg_covar), ("covariance_floor", covariance_floor))
+    options = FitOptions.checked(
+        covariance_type=covariance_type,
+        tol=tol,
+        max_iter=max_iter,
+        acceleration=acceleration,
+        n_init=n_init,
+        init_params=init_params,
+        weights_init=weights_init,
+        means_init=means_init,
+        precisions_init=precisions_init,
+        reg_covar=reg_covar,
+        random_state=random_state,
+        n_threads=n_threads,
     )
-    if any(part is not None for part in given):
-        if init_params == "search":
-            raise InvalidInputError(
-                'init_params="search" finds the whole start: leave the other ..._init arguments out'
-            )
-        init_params = "k-means++" if init_params == "auto" else init_params
-    if init_params == "auto":
-        to_the_end = tol > 0 and max_iter >= SEARCHES_FROM and acceleration is not None and reg_covar == 0
-        pays = covariance_type == "full" and covariance_floor > 0
-        init_params = "search" if pays and to_the_end else "k-means++"
-    options: _core._FitOptions = {
-        "n_components": k,
-        "covariance_type": covariance_type,
-        "init_params": init_params,
-        "weights_init": _start("weights_init", weights_init, (k,)),
-        "means_init": _start("means_init", means_init, (k, d)),
-        "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
-        "tol": tol,
-        "max_iter": max_iter,
-        "acceleration": "none" if acceleration is None else acceleration,
-        "n_init": check_integer("n_init", n_init),
-        "reg_covar": reg_covar,
-        "covariance_floor": covariance_floor,
-        "seed": check_seed(random_state),
-        "n_threads": check_threads(n_threads),
-    }
-    fit = _run(rows, check_weights(sample_weight, len(rows)), unit, options, progress)
-    if tol > 0 and not fit.converged:
-        change = fit.history[-1] - fit.history[-2] if fit.n_iter > 1 else float("nan")
-        message = f"not converged after {max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol"
-        warn_caller(message, ConvergenceWarning)
-    return fit
+    rows = check_samples(samples)
+    weights = check_weights(sample_weight, len(rows))
+    floor = check_number("covariance_floor", covariance_floor)
+    return fit_samples(rows, weights, unit, n_components, floor, options, progress)
 
 
-def _run(
+def fit_samples(
     rows: NDArray[Any],
     weights: NDArray[np.float64] | None,
     unit: float,
-    options: _core._FitOptions,
+    n_components: int,
+    floor: float,
+    options: FitOptions,
     progress: Progress,
 ) -> FitResult:
-    """The core's fit; whether it converged is for the caller to tell."""
-    with progress_callback(progress, options["max_iter"] * options["n_init"]) as callback:
-        parameters, history, converged, labels, log_likelihood = _core.fit(rows, weights, unit, options, callback)
-    mixture = _of(parameters)
-    on_floor = mixture.on_floor(options["covariance_floor"])
-    return FitResult(mixture, np.array(history), converged, labels, log_likelihood, on_floor)
-
-
-def _of(parameters: _core._Mixture) -> Mixture:
-    covariance_type, weights, means, covariances = parameters
-    return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))
+    """Fit checked samples (n, d) by checked options."""
+    k, d = check_integer("n_components", n_components), rows.shape[1]
+    core_options: _core._FitOptions = {
+        "n_components": k,
+        "covariance_type": options.covariance_type,
+        "init_params": options.start_for(floor),
+        "weights_init": _start("weights_init", options.weights_init, (k,)),
+        "means_init": _start("means_init", options.means_init, (k, d)),
+        "precisions_init": _start("precisions_init", options.precisions_init, shape_of(options.covariance_type, k, d)),
+        "tol": options.tol,
+        "max_iter": options.max_iter,
+        "acceleration": options.acceleration or "none",
+        "n_init": options.n_init,
+        "reg_covar": options.reg_covar,
+        "covariance_floor": floor,
+        "seed": options.seed,
+        "n_threads": options.n_threads,
+    }
+    with progress_callback(progress, options.max_iter * options.n_init) as callback:
+        parameters, history, converged, labels, log_likelihood = _core.fit(rows, weights, unit, core_options, callback)
+    mixture = mixture_of(parameters)
+    if options.tol > 0 and not converged:
+        change = history[-1] - history[-2] if len(history) > 1 else float("nan")
+        warn_caller(
+            f"not converged after {options.max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol",
+            ConvergenceWarning,
+        )
+    return FitResult(mixture, np.array(history), converged, labels, log_likelihood, mixture.on_floor(floor))
 
 
 def _start(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> list[float] | None:

@@ -71,17 +71,17 @@ class Mixture:
 
     def predict(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[np.uint32]:
         """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``."""
-        return _core.label(self._check(samples), None, unit, self._arrays(), check_threads(n_threads))[0]
+        return _core.label(self._check(samples), None, unit, core_parameters(self), check_threads(n_threads))[0]
 
     def predict_proba(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[Any]:
         """Responsibilities (n, k), each row summing to one: float64 for float64 ``samples``, else float32."""
-        return _core.responsibilities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+        return _core.responsibilities(self._check(samples), unit, core_parameters(self), check_threads(n_threads))
 
     def score_samples(
         self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None
     ) -> NDArray[np.float64]:
         """Log-density (n,) in nats at each of the (n, d) ``samples``."""
-        return _core.log_densities(self._check(samples), unit, self._arrays(), check_threads(n_threads))
+        return _core.log_densities(self._check(samples), unit, core_parameters(self), check_threads(n_threads))
 
     def score(
         self,
@@ -94,7 +94,7 @@ class Mixture:
         """Weighted mean log-likelihood of the (n, d) ``samples``, in nats per sample."""
         rows = self._check(samples)
         weights = check_weights(sample_weight, len(rows))
-        return _core.label(rows, weights, unit, self._arrays(), check_threads(n_threads))[1]
+        return _core.label(rows, weights, unit, core_parameters(self), check_threads(n_threads))[1]
 
     def sample(self, n_samples: int, random_state: RandomState = 0) -> NDArray[np.float64]:
         """Draws (n_samples, d) samples, in random order."""
@@ -173,11 +173,19 @@ class Mixture:
         model.lower_bound_, model.lower_bounds_ = -np.inf, []
         return model
 
-    def _arrays(self) -> tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        return self.covariance_type, self.weights, self.means, self.covariances
-
     def _check(self, samples: ArrayLike) -> NDArray[Any]:
         rows = check_samples(samples)
         if rows.shape[1] != self.n_features:
             raise InvalidInputError(f"samples have {rows.shape[1]} features, but the mixture has {self.n_features}")
         return rows
+
+
+def core_parameters(mixture: Mixture) -> _core._Mixture:
+    """The mixture as the core takes it."""
+    return mixture.covariance_type, mixture.weights, mixture.means, mixture.covariances
+
+
+def mixture_of(parameters: _core._Mixture) -> Mixture:
+    """The mixture that the core gave."""
+    covariance_type, weights, means, covariances = parameters
+    return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))

@@ -9,7 +9,8 @@ import numpy as np
 from rustem import _core
 from rustem.arguments import progress_callback
 from rustem.exceptions import InvalidInputError
-from rustem.mixture.model import Mixture
+from rustem.mixture.covariances import shape_of
+from rustem.mixture.model import Mixture, core_parameters, mixture_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -42,8 +43,10 @@ def fit(
 ) -> Run:
     """Textbook EM."""
     with progress_callback(progress, options["max_iter"]) as callback:
-        parameters, history, converged = _core.fit_informed(rows, weight, 1.0, start._arrays(), options, callback)
-    return Run(_mixture(parameters), history, converged)
+        parameters, history, converged = _core.fit_informed(
+            rows, weight, 1.0, core_parameters(start), options, callback
+        )
+    return Run(mixture_of(parameters), history, converged)
 
 
 def step(
@@ -58,9 +61,9 @@ def step(
     rate = 1.0 if n_steps == 0 else (n_steps + 1) ** -0.6
     n_seen += len(rows) if weight is None else float(weight.sum())
     told, mixture = _core.step_informed(
-        rows, weight, 1.0, statistics._arrays(), current._arrays(), rate, n_seen, options
+        rows, weight, 1.0, core_parameters(statistics), core_parameters(current), rate, n_seen, options
     )
-    return Stream(_mixture(told), n_steps + 1, n_seen), _mixture(mixture)
+    return Stream(mixture_of(told), n_steps + 1, n_seen), mixture_of(mixture)
 
 
 def held(name: str, value: ArrayLike | None, k: int) -> list[bool]:
@@ -77,15 +80,10 @@ def prior_scale(value: ArrayLike | None, covariance_type: CovarianceType, d: int
     """The scale of the covariances' prior, flat."""
     if value is None:
         return None
-    shape = {"full": (d, d), "tied": (d, d), "diag": (d,), "spherical": ()}[covariance_type]
+    shape = (d, d) if covariance_type == "tied" else shape_of(covariance_type, 1, d)[1:]
     scale = np.asarray(value, dtype=np.float64)
     if scale.shape != shape or not np.isfinite(scale).all():
         wanted = "a number" if shape == () else f"finite numbers of shape {shape}"
         raise InvalidInputError(f"covariance_prior has shape {scale.shape}: give {wanted}")
     flat: list[float] = scale.ravel().tolist()
     return flat
-
-
-def _mixture(parameters: _core._Mixture) -> Mixture:
-    covariance_type, weights, means, covariances = parameters
-    return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rustem.exceptions import InvalidInputError
+from rustem.pipeline.color_table import count_colors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rustem.colorspaces import ColorSpace
+    from rustem.pipeline.color_table import ColorTable
 
 # Weight of chroma beside lightness in differences of OKLab. Its author found 2.016 and 2.045 to fit two sets of judged
 # differences best (Ottosson 2021, github.com/w3c/csswg-drafts/issues/6642#issuecomment-945714988).
@@ -90,3 +95,76 @@ class Space:
         if self.dtype.kind == "f":
             return joined.astype(self.dtype)
         return np.rint(np.clip(joined, 0, 1) * self.unit).astype(self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedColors:
+    """Colours as they are compared, and how many pixels have each.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, C)
+        Colours in the picture's type, alpha last where there is one.
+    counts : ndarray of shape (m,)
+        Pixels of each.
+    space : Space
+        Where they are compared.
+    n_threads : int
+        Threads to use.
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.float64]
+    space: Space
+    n_threads: int
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Features (m, d) in the space."""
+        return self.space.features(self.values)
+
+    @cached_property
+    def visible(self) -> NDArray[np.bool_]:
+        """Which colours (m,) are not fully transparent."""
+        return self.values[:, -1] > 0 if self.space.has_alpha else np.ones(len(self.values), bool)
+
+    @cached_property
+    def opaque(self) -> NDArray[np.bool_]:
+        """Which colours (m,) are fully opaque."""
+        return self.values[:, -1] == self.space.unit if self.space.has_alpha else self.visible
+
+
+def compared(table: ColorTable, color_space: ColorSpace) -> ComparedColors:
+    """The colours of pictures in the space asked for; other than grey and RGB ones in their own values."""
+    picture, values = table.pictures[0].picture, table.values
+    has_alpha = picture.alpha is not None
+    channels = values.shape[1] - int(has_alpha)
+    space = Space(color_space if channels in (1, 3) else "srgb", channels, has_alpha, values.dtype)
+    if values.dtype.kind == "f":
+        bounded = values if space.name != "srgb" else values[:, channels:]
+        if bounded.size and (bounded.min() < 0 or bounded.max() > 1):
+            raise InvalidInputError(
+                f"{picture.name} runs from {bounded.min():g} to {bounded.max():g}: scale it to [0, 1]"
+                + ("" if has_alpha else ', or use color_space="srgb" for values of another kind')
+            )
+    counts = np.ones(len(values)) if table.counts is None else table.counts
+    return ComparedColors(values, counts, space, table.n_threads)
+
+
+def distinct(table: ColorTable, n_colors: int) -> ColorTable:
+    """The distinct colours, if they are few or counting pays; hidden ones, below full transparency, as one."""
+    if table.pictures[0].picture.alpha is not None and len(table.values) > n_colors:
+        hidden = table.values[:, -1] == 0
+        if table.values[hidden].any():  # what colour nobody sees must not matter
+            seen = [replace(each, pixels=each.pixels * (each.pixels[..., -1:] > 0)) for each in table.pictures]
+            table = count_colors(seen, "srgb", table.n_threads)
+    if table.index is not None:
+        return table
+    few = table.values[:: max(1, len(table.values) // (8 * n_colors + 1024))]
+    if len(np.unique(few, axis=0)) > n_colors:
+        return table
+    values, index, counts = np.unique(table.values, axis=0, return_inverse=True, return_counts=True)
+    rows: NDArray[np.uint32] = index.ravel().astype(np.uint32)
+    if len(table.pictures) == 1:
+        rows = table.pictures[0].lay_out(rows, len(values)).ravel()
+    return replace(table, values=values, features=values, counts=counts.astype(np.float64), index=rows)

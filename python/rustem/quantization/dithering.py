@@ -20,7 +20,9 @@ import numpy as np
 from rustem import _core
 from rustem.arguments import as_supported, check_threads
 from rustem.exceptions import InvalidInputError
-from rustem.pipeline.color_table import Colours, count_colours
+from rustem.images.picture import Picture
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import MaskedPicture
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -100,48 +102,48 @@ def dither(
     labels = np.full(shape, -1, np.int32)
     if not inside.any():
         return labels
-    chosen = values.reshape(-1, channels) if inside.all() else values[inside]
-    unit = float(np.iinfo(chosen.dtype).max) if chosen.dtype.kind == "u" else 1.0
-    colours = count_colours(chosen, unit, "srgb", threads)
-    return dither_colours(
-        colours,
-        None if inside.all() else inside,
+    picture = MaskedPicture(Picture(values, None, None, "the picture"), values, None if inside.all() else inside)
+    table = count_colors([picture], "srgb", threads)
+    return dither_colors(
+        table.values,
+        table.rows_of_pixels(),
+        picture.mask,
         shape,
         entries,
+        threads,
         method=method,
         strength=strength,
         edge_aware=edge_aware,
         color_space=color_space,
-        n_threads=threads,
     )
 
 
-def dither_colours(
-    colours: Colours,
+def dither_colors(
+    values: NDArray[Any],
+    rows: NDArray[np.uint32],
     inside: NDArray[np.bool_] | None,
     shape: tuple[int, ...],
     palette: NDArray[Any],
+    n_threads: int,
     *,
     method: DitherMethod = "floyd-steinberg",
     strength: float = 1.0,
     edge_aware: bool = True,
     color_space: DitherSpace = "linear",
-    n_threads: int,
 ) -> NDArray[np.int32]:
-    """`dither` for a picture whose colours have been counted: those of the pixels ``inside`` (all for None)."""
-    channels = colours.values.shape[1]
+    """`dither` for the pixels ``inside`` (all for None), which have ``rows`` of the colours ``values`` (m, C)."""
+    channels = values.shape[1]
     palette = palette[:, np.newaxis] if palette.ndim == 1 else palette
-    if palette.ndim != 2 or palette.shape[1] != channels or len(palette) == 0 or palette.dtype != colours.values.dtype:
+    if palette.ndim != 2 or palette.shape[1] != channels or len(palette) == 0 or palette.dtype != values.dtype:
         raise InvalidInputError(
-            f"the palette is {palette.dtype} of shape {palette.shape}: give {colours.values.dtype} of (k, {channels})"
+            f"the palette is {palette.dtype} of shape {palette.shape}: give {values.dtype} of (k, {channels})"
         )
     if channels > 4:
         raise InvalidInputError(f"a picture of {channels} channels cannot be dithered: give grey or RGB, alpha or not")
     if color_space not in get_args(DitherSpace):
         choices = ", ".join(map(repr, get_args(DitherSpace)))
         raise InvalidInputError(f"color_space is {color_space!r}: dither in one of {choices}")
-    table, sensitivity = _features(colours.values, color_space)
-    rows = np.arange(len(table), dtype=np.uint32) if colours.index is None else colours.index
+    table, sensitivity = _features(values, color_space)
     index = rows.reshape(shape) if inside is None else np.full(shape, _OUTSIDE)
     if inside is not None:
         index[inside] = rows

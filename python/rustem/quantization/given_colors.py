@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 
 
-def given_colours(colours: Any, name: str, space: Space) -> NDArray[Any]:
+def given_colors(colours: Any, name: str, space: Space) -> NDArray[Any]:
     """Colours as the user gives them, (k, C) in the picture's type, with alpha where the picture has it."""
     if isinstance(colours, str | os.PathLike):
         from rustem.palettes import read

@@ -2,219 +2,324 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from rustem import _core
+from rustem.arguments import RandomState, check_choice, check_integer, check_seed
 from rustem.exceptions import InvalidInputError
-from rustem.quantization.comparison_space import Space
+from rustem.quantization.comparison_space import ComparedColors, Space
 from rustem.quantization.palette_order import Order, ranking
-from rustem.quantization.rare_colors import cheapest, rare_colours
+from rustem.quantization.rare_colors import cheapest, rare_colors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rustem.pipeline.color_table import Colours
+    from rustem.colorspaces import ColorSpace
+    from rustem.images import Picture
 
 Protect: TypeAlias = "bool | Literal['auto']"
+Report: TypeAlias = Callable[[int, float], object] | None
+MAX_COLORS = 65536
 MAX_ITER = 300
 # Steps over all colours end when the error falls by less than this part: 0.0001 dB.
 _TOL = 2e-5
 # Of so many colours by less than 0.0002 dB: 0.002 dB are lost, and a third of the steps saved.
 _MANY, _TOL_OF_MANY = 100_000, 5e-5
 # Sooner before that: what is then left to gain is gained by the steps over all colours.
-COARSE_TOL = 1e-4
+_COARSE_TOL = 1e-4
 # What rare colours may cost by default, as a part of the error: 0.1 dB.
 _PROTECTION = 10**0.01 - 1
+# Cells of colours are counted of larger pictures, and used where there are so many for each entry of the palette.
+_PIXELS_WORTH_CELLS = 2**20
+_CELLS_EACH = 32
 
 
-class Fit:
-    """A palette in the making: `entries` for the colours of a picture."""
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a palette is searched for, checked: :func:`rustem.quantize` describes each."""
 
-    def __init__(self, colours: Colours, space: Space, seed: int, threads: int, tol: float | None = None) -> None:
-        self.colours, self.space, self.seed, self.threads = colours, space, seed, threads
-        self.tol = tol or (_TOL if len(colours.values) < _MANY else _TOL_OF_MANY)
-        self.counts = np.ones(len(colours.values)) if colours.counts is None else colours.counts
-        values = colours.values
-        self.visible = values[:, -1] > 0 if space.has_alpha else np.ones(len(values), bool)
-        self.opaque = values[:, -1] == space.unit if space.has_alpha else self.visible
-        self.features = space.features(values)
-        self.entries = values[:0]
-        self.exact: NDArray[np.uint32] | None = None  # each colour's own entry
-        self._levels: _core.Levels | None = None  # the visible colours, without their last features if constant
-        self._constant = self.features[:0]
-        self.n_iter = 0
-        self._labelled: tuple[bytes, NDArray[np.uint32], NDArray[np.int64]] | None = None  # by the entries' bytes
+    n_colors: int
+    protect: Protect
+    order: Order
+    seed: int
 
-    def run(self, n_colors: int, fixed: NDArray[Any] | None, protect: Protect, report: Any) -> None:
-        """Choose ``n_colors`` entries, those of ``fixed`` among them."""
-        values = self.colours.values
-        fixed = values[:0] if fixed is None else np.unique(fixed, axis=0)
-        if len(fixed) > n_colors:
-            raise InvalidInputError(f"fixed_colors has {len(fixed)} colours, n_colors is {n_colors}: raise n_colors")
-        if len(values) <= n_colors:
-            together, rows = np.unique(np.concatenate([fixed, values]), axis=0, return_inverse=True)
-            if len(together) <= n_colors:
-                self.entries, self.exact = together, rows.ravel()[len(fixed) :].astype(np.uint32)
-                return
-        hidden = not self.visible.all()
-        clear = hidden and not (fixed[:, -1] == 0).any()
-        n_free = n_colors - int(clear)
-        if n_free < 1 or (n_free == len(fixed) and not (fixed[:, -1] > 0).any() and self.visible.any()):
-            raise InvalidInputError("full transparency takes one colour: give n_colors of at least 2")
-        start = self.space.features(fixed).astype(np.float64)
-        centres, n_kept = self._fit(start, len(fixed), n_free, coarse=True), len(fixed)
-        if protect and self.space.channels == 3 and self.visible.any() and n_free - len(fixed) > 1 and n_free <= 4096:
-            centres, n_kept = self._protected(centres, fixed, n_free, protect)
-        centres = self._fit(centres, n_kept, n_free, report)
-        self.entries = np.concatenate([fixed, self.space.values(centres[len(fixed) :])])
-        if clear:
-            self.entries = np.concatenate([np.zeros((1, self.entries.shape[1]), values.dtype), self.entries])
-        self._make_opaque(len(fixed) + int(clear))
-        self._fill(len(fixed) + int(clear), n_colors)
+    @classmethod
+    def checked(cls, n_colors: int, protect: Protect, order: Order, random_state: RandomState) -> SearchOptions:
+        """Check what can be checked without a picture."""
+        n_colors = check_integer("n_colors", n_colors)
+        if n_colors > MAX_COLORS:
+            raise InvalidInputError(f"n_colors is {n_colors}: give a whole number from 1 to {MAX_COLORS}")
+        check_choice("order", order, get_args(Order))
+        if protect not in (True, False, "auto"):
+            raise InvalidInputError(f'protect is {protect!r}: give "auto", True or False')
+        return cls(n_colors, protect, order, check_seed(random_state))
 
-    def _fit(
-        self, start: NDArray[np.float64], n_fixed: int, n: int, report: Any = None, *, coarse: bool = False
-    ) -> NDArray[np.float64]:
-        """Centres for the visible colours, from those of ``start`` on; the first ``n_fixed`` stay."""
-        if not self.visible.any():
-            return start
-        if self._levels is None:
-            seen, width = self.visible, self.features.shape[1]
-            features, counts, values = self.features, self.counts, self.colours.values
-            if not seen.all():
-                features, counts, values = features[seen], counts[seen], values[seen]
-            if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
-                width -= 1  # as if there were no alpha
-            self._constant = features[:1, width:]
-            self._levels = _core.Levels(
-                np.ascontiguousarray(features[:, :width]), counts, n, np.ascontiguousarray(values[:, :width])
-            )
-        width = self.features.shape[1] - self._constant.shape[1]
-        options: _core._PaletteOptions = {
-            "n_clusters": n,
-            "n_fixed": n_fixed,
-            "tol": COARSE_TOL if coarse else self.tol,
-            "max_iter": MAX_ITER,
-            "coarse": coarse,
-            "seed": self.seed,
-            "n_threads": self.threads,
-        }
-        centres, self.error, self.n_iter = self._levels.fit(np.ascontiguousarray(start[:, :width]), options, report)
-        return np.hstack([centres, np.repeat(self._constant, len(centres), axis=0)])
 
-    def _nearest(self, centres: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-        """The nearest of the centres for each visible colour, and the squared distance."""
-        width = self.features.shape[1]
-        if self._levels is not None and (centres[:, width - self._constant.shape[1] :] == self._constant).all():
-            return self._levels.nearest(
-                np.ascontiguousarray(centres[:, : width - self._constant.shape[1]]), self.threads
-            )
-        features = self.features if self.visible.all() else np.ascontiguousarray(self.features[self.visible])
-        return _core.nearest(features, centres, self.threads)
+@dataclass(frozen=True, eq=False)
+class PaletteFit:
+    """A palette, and which of its entries stands for each colour.
 
-    def _protected(
-        self, centres: NDArray[np.float64], fixed: NDArray[Any], n: int, protect: Protect
-    ) -> tuple[NDArray[np.float64], int]:
-        """The centres with some for rare vivid colours, if those do not cost too much; how many, the first, stay."""
-        values, features, counts = self.colours.values, self.features, self.counts
-        if not self.visible.all():
-            values, features, counts = values[self.visible], features[self.visible], counts[self.visible]
-        space, before = self.space, self.error
-        perceived = replace(space, name="oklab", has_alpha=False)
-        own = features if space == perceived else perceived.features(values)
+    Parameters
+    ----------
+    entries : ndarray of shape (k, C)
+        The palette, in the picture's type.
+    labels : ndarray of shape (m,)
+        The entry of each colour.
+    counts : ndarray of shape (k,)
+        Pixels of each entry.
+    space : Space
+        Where colours were compared.
+    n_iter : int
+        Steps of k-means over all colours.
+    """
 
-        def lost(centres: NDArray[np.float64]) -> tuple[list[NDArray[np.intp]], float, NDArray[Any]]:
-            labels, _ = self._nearest(centres)
-            shown = perceived.features(space.values(centres))[labels]
-            return *rare_colours(own, shown, counts, max(1, n // 16)), np.bincount(labels, counts, len(centres))
+    entries: NDArray[Any]
+    labels: NDArray[np.uint32]
+    counts: NDArray[np.int64]
+    space: Space
+    n_iter: int
 
-        groups, loss, masses = lost(centres)
-        while groups:
-            rare = np.array([np.average(features[group], axis=0, weights=counts[group]) for group in groups])
-            dropped = cheapest(centres, masses, len(fixed), len(rare))
-            kept = np.delete(centres, dropped, axis=0)
-            start = np.concatenate([kept[: len(fixed)], rare, kept[len(fixed) :]])
-            tried = self._fit(start, len(fixed) + len(rare), n, coarse=True)
-            if protect is True or self.error <= (1 + _PROTECTION) * before:
-                worth = protect is True or lost(tried)[1] < loss
-                return (tried, len(fixed) + len(rare)) if worth else (centres, len(fixed))
-            groups = groups[: len(groups) // 2]
-        return centres, len(fixed)
 
-    def reorder(self, order: Order) -> None:
-        """Sort the entries."""
-        labels, counts = self.labels()
-        rows = ranking(self.entries, counts, order, self.space)
-        self.entries = self.entries[rows]
-        labels = np.argsort(rows).astype(np.uint32)[labels]
-        if self.exact is not None:
-            self.exact = labels
-        self._labelled = (self.entries.tobytes(), labels, counts[rows])
+def search_palette(
+    colors: ComparedColors,
+    options: SearchOptions,
+    fixed: NDArray[Any] | None,
+    report: Report,
+) -> PaletteFit:
+    """Choose ``n_colors`` entries, those of ``fixed`` among them, in the order asked for."""
+    entries, labels, n_iter = _search(colors, options, fixed, report, None)
+    return _ordered(colors, entries, labels, n_iter, options.order)
 
-    def labels(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """The entry of each colour, and the pixels of each entry.
 
-        Opaque colours get opaque entries and transparent ones transparent entries, as far as there are any.
+def _search(
+    colors: ComparedColors, options: SearchOptions, fixed: NDArray[Any] | None, report: Report, tol: float | None
+) -> tuple[NDArray[Any], NDArray[np.uint32], int]:
+    values, n_colors = colors.values, options.n_colors
+    fixed = values[:0] if fixed is None else np.unique(fixed, axis=0)
+    if len(fixed) > n_colors:
+        raise InvalidInputError(f"fixed_colors has {len(fixed)} colours, n_colors is {n_colors}: raise n_colors")
+    if len(values) <= n_colors:
+        together, rows = np.unique(np.concatenate([fixed, values]), axis=0, return_inverse=True)
+        if len(together) <= n_colors:
+            exact = rows.ravel()[len(fixed) :].astype(np.uint32)
+            return together, exact, 0
+    any_visible = bool(colors.visible.any())
+    clear = not colors.visible.all() and not (fixed[:, -1] == 0).any()
+    n_free = n_colors - int(clear)
+    if n_free < 1 or (n_free == len(fixed) and not (fixed[:, -1] > 0).any() and any_visible):
+        raise InvalidInputError("full transparency takes one colour: give n_colors of at least 2")
+    centres, n_iter, pyramid = colors.space.features(fixed).astype(np.float64), 0, None
+    if any_visible:
+        tol = tol or (_TOL if len(values) < _MANY else _TOL_OF_MANY)
+        pyramid = _Pyramid.of(colors, centres, n_free, options.seed)
+        centres, error, _ = pyramid.fit(centres, len(fixed))
+        n_kept = len(fixed)
+        if options.protect and colors.space.channels == 3 and n_free - len(fixed) > 1 and n_free <= 4096:
+            centres, n_kept = _protected(pyramid, centres, error, len(fixed), options.protect)
+        centres, _, n_iter = pyramid.fit(centres, n_kept, tol, report)
+    entries = np.concatenate([fixed, colors.space.values(centres[len(fixed) :])])
+    if clear:
+        entries = np.concatenate([np.zeros((1, entries.shape[1]), values.dtype), entries])
+    n_given = len(fixed) + int(clear)
+    return *_filled(colors, pyramid, _made_opaque(colors, entries, n_given), n_given, n_colors), n_iter
+
+
+def use_palette(entries: NDArray[Any], colors: ComparedColors) -> PaletteFit:
+    """A given palette, in its own order and whole."""
+    labels, _ = _labelled(colors, None, entries)
+    return PaletteFit(entries, labels, _masses(colors, labels, len(entries)), colors.space, 0)
+
+
+def palette_of_cells(
+    picture: Picture, color_space: ColorSpace, options: SearchOptions, n_threads: int, report: Report
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    """Colours (k, 3) and pixels of each, from counted cells of 2 × 2 × 2 colours; None where cells are no help."""
+    pixels = picture.pixels
+    if picture.alpha is not None or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        return None
+    if pixels.size < 3 * _PIXELS_WORTH_CELLS:
+        return None
+    values, counts = _core.count_cells(np.ascontiguousarray(pixels).reshape(-1, 3), n_threads)
+    if len(values) < _CELLS_EACH * options.n_colors:
+        return None
+    colors = ComparedColors(values, counts.astype(np.float64), Space(color_space, 3, False, values.dtype), n_threads)
+    entries, _, n_iter = _search(colors, options, None, report, _COARSE_TOL)
+    rounded = np.rint(entries / 257).astype(np.uint16)
+    if len(np.unique(rounded, axis=0)) < options.n_colors:  # some are less than a step apart
+        return None
+    entries = rounded * np.uint16(257)
+    labels, _ = _labelled(colors, None, entries)
+    found = _ordered(colors, entries, labels, n_iter, options.order)
+    return (found.entries // 257).astype(np.uint8), found.counts
+
+
+@dataclass(frozen=True, eq=False)
+class _Pyramid:
+    """The visible colours on several levels of detail, without their last features where those are constant."""
+
+    colors: ComparedColors
+    levels: _core.Levels
+    constant: NDArray[np.float32]
+    n_clusters: int
+    seed: int
+
+    @classmethod
+    def of(cls, colors: ComparedColors, start: NDArray[np.float64], n_clusters: int, seed: int) -> _Pyramid:
+        seen, width = colors.visible, colors.features.shape[1]
+        features, counts, values = colors.features, colors.counts, colors.values
+        if not seen.all():
+            features, counts, values = features[seen], counts[seen], values[seen]
+        if colors.space.has_alpha and colors.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
+            width -= 1  # as if there were no alpha
+        rows, stored = (np.ascontiguousarray(each[:, :width]) for each in (features, values))
+        return cls(colors, _core.Levels(rows, counts, n_clusters, stored), features[:1, width:], n_clusters, seed)
+
+    def fit(
+        self, start: NDArray[np.float64], n_fixed: int, tol: float | None = None, report: Report = None
+    ) -> tuple[NDArray[np.float64], float, int]:
+        """Centres from those of ``start`` on, the first ``n_fixed`` stay; their error, and steps.
+
+        Without ``tol`` on the coarse levels alone.
         """
-        key = self.entries.tobytes()
-        if self._labelled is None or self._labelled[0] != key:
-            labels = self._label() if self.exact is None else self.exact
-            counts = np.bincount(labels, self.counts, len(self.entries)).astype(np.int64)
-            self._labelled = (key, labels, counts)
-        return self._labelled[1:]
+        options: _core._PaletteOptions = {
+            "n_clusters": self.n_clusters,
+            "n_fixed": n_fixed,
+            "tol": tol or _COARSE_TOL,
+            "max_iter": MAX_ITER,
+            "coarse": tol is None,
+            "seed": self.seed,
+            "n_threads": self.colors.n_threads,
+        }
+        centres, error, n_iter = self.levels.fit(self._varying(start), options, report)
+        return np.hstack([centres, np.repeat(self.constant, len(centres), axis=0)]), error, n_iter
 
-    def _label(self) -> NDArray[np.uint32]:
-        entries = self.entries
-        if not self.space.has_alpha:
-            labels, self.distances = self._nearest(self.space.features(entries).astype(np.float64))
-            return labels
-        alpha = entries[:, -1]
-        clear, full = alpha == 0, alpha == self.space.unit
-        groups = [(~self.visible, clear), (self.opaque, full), (self.visible & ~self.opaque, ~clear)]
-        labels = np.zeros(len(self.features), np.uint32)
-        self.distances = np.zeros(len(self.features), np.float32)
-        for colours, allowed in groups:
-            if not colours.any():
-                continue
-            chosen = np.flatnonzero(allowed if allowed.any() else np.ones_like(allowed))
-            centres = self.space.features(entries[chosen]).astype(np.float64)
-            if (colours == self.visible).all():
-                nearest, self.distances[colours] = self._nearest(centres)
-            else:
-                features = np.ascontiguousarray(self.features[colours])
-                nearest, self.distances[colours] = _core.nearest(features, centres, self.threads)
-            labels[colours] = chosen[nearest]
-        return labels
+    def nearest(self, centres: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.float32]] | None:
+        """As :func:`_nearest`; None where a centre is not of the constant kind."""
+        if not (centres[:, centres.shape[1] - self.constant.shape[1] :] == self.constant).all():
+            return None
+        return self.levels.nearest(self._varying(centres), self.colors.n_threads)
 
-    def _make_opaque(self, n_kept: int) -> None:
-        """Entries that stand for opaque pixels mostly become opaque; at least one does if there are such pixels."""
-        if not self.space.has_alpha or not self.opaque.any():
-            return
-        free = np.arange(len(self.entries)) >= n_kept
-        labels, _ = _core.nearest(self.features, self.space.features(self.entries).astype(np.float64), self.threads)
-        mass = np.bincount(labels, self.counts, len(self.entries))
-        opaque = np.bincount(labels, self.counts * self.opaque, len(self.entries))
-        solid = free & (2 * opaque > mass)
-        if free.any() and not solid.any() and not (self.entries[:, -1] == self.space.unit).any():
-            solid[np.argmax(np.where(free, opaque, -1))] = True
-        self.entries[solid, -1] = self.space.unit
+    def _varying(self, centres: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.ascontiguousarray(centres[:, : self.colors.features.shape[1] - self.constant.shape[1]])
 
-    def _fill(self, n_kept: int, n: int) -> None:
-        """Replace entries that no pixel has, and add missing ones, by the colours that are shown worst."""
-        for _ in range(64):
-            labels, counts = self.labels()
-            idle = np.flatnonzero(counts == 0)
-            idle = idle[idle >= n_kept]
-            missing = n - len(self.entries)
-            if not len(idle) and not missing:
-                return
-            errors = self.distances * self.counts * self.visible
-            worst = np.argsort(-errors, kind="stable")[: len(idle) + missing]
-            worst = worst[self.visible[worst] & (self.colours.values[worst] != self.entries[labels[worst]]).any(axis=1)]
-            if not len(worst):
-                return
-            self.entries[idle[: len(worst)]] = self.colours.values[worst[: len(idle)]]
-            self.entries = np.concatenate([self.entries, self.colours.values[worst[len(idle) :]]])
+
+def _nearest(
+    colors: ComparedColors, pyramid: _Pyramid | None, centres: NDArray[np.float64]
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """The nearest of the centres for each visible colour, and the squared distance."""
+    found = None if pyramid is None else pyramid.nearest(centres)
+    if found is not None:
+        return found
+    features = colors.features if colors.visible.all() else np.ascontiguousarray(colors.features[colors.visible])
+    return _core.nearest(features, centres, colors.n_threads)
+
+
+def _protected(
+    pyramid: _Pyramid, centres: NDArray[np.float64], before: float, n_fixed: int, protect: Protect
+) -> tuple[NDArray[np.float64], int]:
+    """The centres with some for rare vivid colours, if those do not cost too much; how many, the first, stay."""
+    colors, n = pyramid.colors, pyramid.n_clusters
+    values, features, counts = colors.values, colors.features, colors.counts
+    if not colors.visible.all():
+        values, features, counts = values[colors.visible], features[colors.visible], counts[colors.visible]
+    space = colors.space
+    perceived = replace(space, name="oklab", has_alpha=False)
+    own = features if space == perceived else perceived.features(values)
+
+    def lost(centres: NDArray[np.float64]) -> tuple[list[NDArray[np.intp]], float, NDArray[Any]]:
+        labels, _ = _nearest(colors, pyramid, centres)
+        shown = perceived.features(space.values(centres))[labels]
+        return *rare_colors(own, shown, counts, max(1, n // 16)), np.bincount(labels, counts, len(centres))
+
+    groups, loss, masses = lost(centres)
+    while groups:
+        rare = np.array([np.average(features[group], axis=0, weights=counts[group]) for group in groups])
+        kept = np.delete(centres, cheapest(centres, masses, n_fixed, len(rare)), axis=0)
+        start = np.concatenate([kept[:n_fixed], rare, kept[n_fixed:]])
+        tried, error, _ = pyramid.fit(start, n_fixed + len(rare))
+        if protect is True or error <= (1 + _PROTECTION) * before:
+            worth = protect is True or lost(tried)[1] < loss
+            return (tried, n_fixed + len(rare)) if worth else (centres, n_fixed)
+        groups = groups[: len(groups) // 2]
+    return centres, n_fixed
+
+
+def _labelled(
+    colors: ComparedColors, pyramid: _Pyramid | None, entries: NDArray[Any]
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """The entry (m,) of each colour, and its squared distance.
+
+    Opaque colours get opaque entries and transparent ones transparent entries, as far as there are any.
+    """
+    if not colors.space.has_alpha:
+        return _nearest(colors, pyramid, colors.space.features(entries).astype(np.float64))
+    clear, full = entries[:, -1] == 0, entries[:, -1] == colors.space.unit
+    visible, opaque = colors.visible, colors.opaque
+    labels, distances = np.zeros(len(visible), np.uint32), np.zeros(len(visible), np.float32)
+    for group, allowed in ((~visible, clear), (opaque, full), (visible & ~opaque, ~clear)):
+        if not group.any():
+            continue
+        chosen = np.flatnonzero(allowed if allowed.any() else np.ones_like(allowed))
+        centres = colors.space.features(entries[chosen]).astype(np.float64)
+        if (group == visible).all():
+            nearest, distances[group] = _nearest(colors, pyramid, centres)
+        else:
+            features = np.ascontiguousarray(colors.features[group])
+            nearest, distances[group] = _core.nearest(features, centres, colors.n_threads)
+        labels[group] = chosen[nearest]
+    return labels, distances
+
+
+def _made_opaque(colors: ComparedColors, entries: NDArray[Any], n_kept: int) -> NDArray[Any]:
+    """Entries that stand for opaque pixels mostly become opaque; at least one does if there are such pixels."""
+    if not colors.space.has_alpha or not colors.opaque.any():
+        return entries
+    free = np.arange(len(entries)) >= n_kept
+    labels, _ = _core.nearest(colors.features, colors.space.features(entries).astype(np.float64), colors.n_threads)
+    mass = np.bincount(labels, colors.counts, len(entries))
+    opaque = np.bincount(labels, colors.counts * colors.opaque, len(entries))
+    solid = free & (2 * opaque > mass)
+    if free.any() and not solid.any() and not (entries[:, -1] == colors.space.unit).any():
+        solid[np.argmax(np.where(free, opaque, -1))] = True
+    entries = entries.copy()
+    entries[solid, -1] = colors.space.unit
+    return entries
+
+
+def _filled(
+    colors: ComparedColors, pyramid: _Pyramid | None, entries: NDArray[Any], n_kept: int, n: int
+) -> tuple[NDArray[Any], NDArray[np.uint32]]:
+    """Entries that no pixel has, and missing ones, replaced by the colours that are shown worst; and the labels."""
+    labels, distances = _labelled(colors, pyramid, entries)
+    for _ in range(64):
+        idle = np.flatnonzero(_masses(colors, labels, len(entries)) == 0)
+        idle = idle[idle >= n_kept]
+        missing = n - len(entries)
+        if not len(idle) and not missing:
+            break
+        worst = np.argsort(-(distances * colors.counts * colors.visible), kind="stable")[: len(idle) + missing]
+        worst = worst[colors.visible[worst] & (colors.values[worst] != entries[labels[worst]]).any(axis=1)]
+        if not len(worst):
+            break
+        entries = np.concatenate([entries, colors.values[worst[len(idle) :]]])
+        entries[idle[: len(worst)]] = colors.values[worst[: len(idle)]]
+        labels, distances = _labelled(colors, pyramid, entries)
+    return entries, labels
+
+
+def _ordered(
+    colors: ComparedColors, entries: NDArray[Any], labels: NDArray[np.uint32], n_iter: int, order: Order
+) -> PaletteFit:
+    counts = _masses(colors, labels, len(entries))
+    rows = ranking(entries, counts, order, colors.space)
+    labels = np.argsort(rows).astype(np.uint32)[labels]
+    return PaletteFit(entries[rows], labels, counts[rows], colors.space, n_iter)
+
+
+def _masses(colors: ComparedColors, labels: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
+    """Pixels (k,) of each entry."""
+    return np.bincount(labels, colors.counts, n).astype(np.int64)

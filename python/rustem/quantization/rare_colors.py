@@ -30,7 +30,7 @@ def cheapest(centres: NDArray[np.float64], masses: NDArray[Any], n_fixed: int, n
     return np.argsort(costs, kind="stable")[:n]
 
 
-def rare_colours(
+def rare_colors(
     own: NDArray[np.float32], shown: NDArray[np.float32], counts: NDArray[np.float64], most: int
 ) -> tuple[list[NDArray[np.intp]], float]:
     """Up to ``most`` groups of colours that lost their hue, the most visible first; and how much is lost in all.

@@ -11,6 +11,7 @@ import numpy as np
 
 from rustem.arguments import RandomState, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
+from rustem.pipeline.inputs import open_inputs
 from rustem.region_merging.merge_tree import MergeTree
 from rustem.region_merging.result import Regions, cut_tree, value_range
 
@@ -109,29 +110,26 @@ def regions(
     np.int32(1)
     """
     from rustem import _core
-    from rustem.pipeline.inputs import as_picture, check_finite, pixels_inside
 
     threads = check_threads(n_threads)
-    picture = as_picture(image, channel_axis)
-    pixels = picture.pixels[..., np.newaxis] if picture.pixels.ndim == 2 else picture.pixels
-    if pixels.ndim != 3:
-        raise InvalidInputError(f"{picture.name} has shape {picture.pixels.shape}: regions need a picture (H, W[, C])")
-    shape = pixels.shape[:2]
-    inside = pixels_inside(picture, shape, mask)
-    if pixels.size == 0 or (inside is not None and not inside.any()):
-        raise InvalidInputError(f"{picture.name} has no pixel to segment: it is empty, masked out or fully transparent")
-    check_finite(pixels.reshape(-1, pixels.shape[2]), picture.name, shape, inside)
+    inputs = open_inputs(image, mask, channel_axis)
+    if inputs.several:
+        raise InvalidInputError("the image is a list: give one picture")
+    (source,) = inputs.pictures
+    if len(source.shape) != 2:
+        shape = source.picture.pixels.shape
+        raise InvalidInputError(f"{source.picture.name} has shape {shape}: regions need a picture (H, W[, C])")
     options: _core._RegionOptions = {
         "n_components": check_integer("n_components", n_components),
         "seed": check_seed(random_state),
         "max_pixels": check_integer("max_pixels", max_pixels),
-        "range": value_range(pixels if inside is None else pixels[inside]),
+        "range": value_range(source.rows()),
         "n_threads": threads,
         "weights": None,
     }
     with _stage_callback(progress) as callback:
-        superpixels, merges, levels = _core.regions(np.ascontiguousarray(pixels), inside, options, callback)
-    tree = MergeTree(picture, superpixels.view(np.int32), merges.astype(np.int64), levels)
+        superpixels, merges, levels = _core.regions(np.ascontiguousarray(source.pixels), source.mask, options, callback)
+    tree = MergeTree(source, superpixels.view(np.int32), merges.astype(np.int64), levels)
     return cut_tree(tree, level, n_regions)
 
 

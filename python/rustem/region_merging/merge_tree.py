@@ -11,14 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rustem.images import Picture
+    from rustem.pipeline.inputs import MaskedPicture
 
 
 @dataclass(frozen=True, eq=False)
 class MergeTree:
     """Superpixels, their merges, and sums over them."""
 
-    picture: Picture
+    source: MaskedPicture
     superpixels: NDArray[np.int32]  # -1 outside the mask
     merges: NDArray[np.int64]
     levels: NDArray[np.float64]
@@ -37,7 +37,7 @@ class MergeTree:
     def colour_sums(self) -> NDArray[np.float64]:
         """Sum (n_leaves, C) of each superpixel's colours."""
         inside = self.superpixels >= 0
-        pixels = np.atleast_3d(self.picture.pixels)[inside]
+        pixels = self.source.pixels[inside]
         labels = self.superpixels[inside]
         sums = [np.bincount(labels, pixels[:, channel], self.n_leaves) for channel in range(pixels.shape[1])]
         return np.stack(sums, axis=1)

@@ -142,7 +142,7 @@ class Regions:
     @cached_property
     def image(self) -> NDArray[Any]:
         """The picture with each region filled with its mean colour, in the type and shape of the original."""
-        pixels = self._tree.picture.pixels
+        pixels = self._tree.source.picture.pixels
         means = self.mean_colors
         if pixels.dtype.kind == "u":
             means = np.rint(means)
@@ -165,7 +165,7 @@ class Regions:
             grown[1:] |= lines[:-1]
             grown[:, 1:] |= lines[:, :-1]
             lines = grown
-        shown = _displayable(self._tree.picture.pixels)
+        shown = _displayable(self._tree.source.picture.pixels)
         shown[lines] = color
         return shown
 
@@ -190,7 +190,7 @@ class Regions:
         """
         from rustem import images
 
-        picture = self._tree.picture
+        picture = self._tree.source.picture
         if view == "filled":
             plain = picture.pixels.ndim == 2 or picture.pixels.shape[2] in (1, 3)
             filled = self.image if plain and picture.pixels.dtype.kind == "u" else self._filled()
@@ -258,10 +258,10 @@ class Regions:
         return file.getvalue()
 
     def _filled(self) -> NDArray[np.uint8]:
-        return _displayable(self.image, like=self._tree.picture.pixels)
+        return _displayable(self.image, like=self._tree.source.picture.pixels)
 
     def _alpha(self) -> NDArray[Any] | None:
-        picture = self._tree.picture
+        picture = self._tree.source.picture
         if picture.alpha is not None or (self.labels > 0).all():
             return picture.alpha
         opaque = np.iinfo(picture.pixels.dtype).max if picture.pixels.dtype.kind == "u" else 1

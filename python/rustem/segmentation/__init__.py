@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
-
-import numpy as np
 
 from rustem.arguments import (
     Acceleration,
@@ -17,17 +14,18 @@ from rustem.arguments import (
     check_number,
     check_threads,
 )
-from rustem.exceptions import InvalidInputError
-from rustem.mixture import FitResult, Mixture, fit_mixture
-from rustem.pipeline.color_table import Colours, count_colours, rounding_noise
-from rustem.pipeline.inputs import is_several, prepare, prepare_all
-from rustem.segmentation.result import Segmentation, spread
+from rustem.mixture.fitting import FitOptions
+from rustem.pipeline.color_table import count_colors
+from rustem.pipeline.inputs import open_inputs
+from rustem.segmentation.labelling import apply_mixture, fit_colors, label_colors, label_picture, split_fit
+from rustem.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from rustem.colorspaces import ColorSpace
-    from rustem.pipeline.inputs import Image, Part, Pictures
+    from rustem.mixture import Mixture
+    from rustem.pipeline.inputs import Image, Images
 
     class Options(TypedDict, total=False):
         """Keywords of :func:`segment`, which describes them."""
@@ -57,7 +55,7 @@ __all__ = ["Segmentation", "segment"]
 
 @overload
 def segment(
-    image: Pictures, n_components: int | Literal["auto"] = ..., **options: Unpack[Options]
+    image: Images, n_components: int | Literal["auto"] = ..., **options: Unpack[Options]
 ) -> list[Segmentation]: ...
 
 
@@ -173,25 +171,13 @@ def segment(
     ([0, 0, 0, 0, 1, 1], [[0, 0, 0], [255, 128, 0]])
     """
     min_size = check_integer("min_size", min_size)
-    threads = check_threads(n_threads)
-    several = is_several(image)
-    parts = prepare_all(image, mask, channel_axis) if several else [prepare(image, mask, channel_axis)]
-    pixels = np.concatenate([part.pixels for part in parts]) if several else parts[0].pixels
-    inside = None if several else parts[0].inside
-    unit = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    colours = count_colours(pixels, unit, color_space, threads, None if inside is None else inside.ravel())
-    feature_unit = unit if colours.features.dtype.kind == "u" else 1.0
-    floor = rounding_noise(colours.features, unit, colours.counts) + check_number("reg_covar", reg_covar)
-    if mixture is None:
-        if n_components == "auto":
-            from rustem.segmentation.component_count import choose
-
-            n_components = choose(pixels, unit, parts, covariance_type, color_space, random_state, threads)
-        fit = fit_mixture(
-            colours.features,
-            n_components,
-            sample_weight=colours.counts,
-            unit=feature_unit,
+    inputs = open_inputs(image, mask, channel_axis)
+    table = count_colors(inputs.pictures, color_space, check_threads(n_threads))
+    floor = table.floor + check_number("reg_covar", reg_covar)
+    if mixture is not None:
+        fit, n_requested = apply_mixture(mixture, table, floor), mixture.n_components
+    else:
+        options = FitOptions.checked(
             covariance_type=covariance_type,
             tol=tol,
             max_iter=max_iter,
@@ -201,121 +187,19 @@ def segment(
             weights_init=weights_init,
             means_init=means_init,
             precisions_init=precisions_init,
-            covariance_floor=floor,
             random_state=random_state,
-            progress=progress,
-            n_threads=threads,
+            n_threads=table.n_threads,
         )
-        fit = _ordered(fit, colours, feature_unit, threads)
-    else:
-        fit = _applied(mixture, colours, parts[0].picture.name, feature_unit, threads)
-        n_components = mixture.n_components
-    palette, counts = _palette(fit, colours, pixels.dtype, color_space, of_means=mixture is not None)
-    result = Segmentation(
-        labels=np.empty(0),
-        palette=palette,
-        counts=counts,
-        mixture=fit.mixture,
-        history=fit.history,
-        log_likelihood=fit.log_likelihood,
-        converged=fit.converged,
-        n_requested=n_components,
-        _picture=parts[0].picture,
-        _colours=colours,
-        _colour_labels=fit.labels.astype(np.int16 if len(palette) <= np.iinfo(np.int16).max else np.int32),
-        _inside=None,
-        _unit=unit,
-        _n_threads=threads,
-        _floor=floor,
+        if n_components == "auto":
+            from rustem.segmentation.component_count import choose
+
+            n_components = choose(inputs, options, color_space)
+        fit, n_requested = fit_colors(table, n_components, floor, options, progress), n_components
+    palette = label_colors(fit, table, color_space, of_means=mixture is not None)
+    follows = mixture is None and not inputs.several  # whether the palette is this one picture's
+    return inputs.hand_back(
+        [
+            label_picture(own, of_own, palette, n_requested, min_size, repaint=follows)
+            for own, of_own in split_fit(fit, table)
+        ]
     )
-    results = _split(result, parts) if several else [_of_part(result, parts[0])]
-    if min_size > 1:
-        from rustem.segmentation.small_components import absorb_small
-
-        results = [absorb_small(result, min_size, repaint=not several and mixture is None) for result in results]
-    return results if several else results[0]
-
-
-def _of_part(result: Segmentation, part: Part) -> Segmentation:
-    """The result, laid out as the picture is."""
-    return replace(
-        result,
-        labels=spread(result._colours, result._colour_labels, part.shape, part.inside, -1, result._n_threads),
-        _picture=part.picture,
-        _inside=part.inside,
-    )
-
-
-def _split(result: Segmentation, parts: list[Part]) -> list[Segmentation]:
-    """The results of the single pictures: one mixture and palette, but counts and likelihoods of their own."""
-    feature_unit = result._unit if result._colours.features.dtype.kind == "u" else 1.0
-    results, begin = [], 0
-    for part in parts:
-        end = begin + len(part.pixels)
-        colours, used = result._colours.part(slice(begin, end))
-        labels = result._colour_labels[used]
-        score = result.mixture.score(colours.features, colours.counts, unit=feature_unit, n_threads=result._n_threads)
-        own = replace(
-            result,
-            counts=colours.sums(labels, result.n_components)[0],
-            log_likelihood=score,
-            _colours=colours,
-            _colour_labels=labels,
-        )
-        results.append(_of_part(own, part))
-        begin = end
-    return results
-
-
-def _ordered(fit: FitResult, colours: Colours, unit: float, threads: int) -> FitResult:
-    """The fit with components by weight, the largest first, without those of less than one pixel."""
-    mixture = fit.mixture
-    order = np.argsort(-mixture.weights, kind="stable")
-    kept = order[mixture.weights[order] * colours.n_pixels >= 1]
-    chosen = replace(
-        mixture,
-        weights=mixture.weights[kept] / mixture.weights[kept].sum(),
-        means=mixture.means[kept],
-        covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
-    )
-    fit = replace(fit, mixture=chosen, on_floor=fit.on_floor[kept])
-    if len(kept) < len(order):
-        return replace(fit, labels=chosen.predict(colours.features, unit=unit, n_threads=threads))
-    rank = np.empty(len(order), dtype=np.uint32)
-    rank[order] = np.arange(len(order), dtype=np.uint32)
-    return replace(fit, labels=rank[fit.labels])
-
-
-def _applied(mixture: Mixture, colours: Colours, name: str, unit: float, threads: int) -> FitResult:
-    """What a fit would give that found ``mixture`` without an iteration."""
-    if not isinstance(mixture, Mixture):
-        raise InvalidInputError(f"mixture is of type {type(mixture).__name__}: give a rustem.Mixture")
-    if colours.features.shape[1] != mixture.n_features:
-        found = colours.features.shape[1]
-        raise InvalidInputError(f"{name} has {found} channels, but the mixture is over {mixture.n_features}")
-    labels = mixture.predict(colours.features, unit=unit, n_threads=threads)
-    score = mixture.score(colours.features, colours.counts, unit=unit, n_threads=threads)
-    return FitResult(mixture, np.array([]), True, labels, score, np.zeros(mixture.n_components, dtype=bool))
-
-
-def _palette(
-    fit: FitResult, colours: Colours, dtype: np.dtype[Any], color_space: ColorSpace, *, of_means: bool
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The colour (k, C) of each label, and its pixels (k,).
-
-    The mean colour of the pixels; the component's own mean where it labels none, or ``of_means``.
-    """
-    counts, sums = colours.sums(fit.labels, fit.mixture.n_components)
-    shown = (counts > 0)[:, np.newaxis] & (not of_means)
-    palette = sums / np.maximum(counts, 1)[:, np.newaxis]
-    unit = np.iinfo(dtype).max if dtype.kind == "u" else 1
-    if not shown.all():
-        means: NDArray[Any] = fit.mixture.means
-        if color_space != "srgb":
-            from rustem.colorspaces import from_space
-
-            means = from_space(means, color_space)
-        palette = np.where(shown, palette, means * unit)
-    if dtype.kind == "u":
-        palette = np.clip(np.rint(palette), 0, unit)
-    return palette.astype(dtype), counts

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.arguments import CovarianceType, RandomState, check_number, check_seed, check_threads
+from rustem.arguments import CovarianceType, RandomState, check_number, check_samples, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
+from rustem.images.picture import white_level
 from rustem.mixture import Mixture
 from rustem.mixture.covariances import full_matrices
 from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
+from rustem.pipeline.color_table import rounding_noise
+from rustem.pipeline.inputs import open_inputs, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from rustem.colorspaces import ColorSpace
-    from rustem.pipeline.inputs import Part
+    from rustem.mixture.fitting import FitOptions
+    from rustem.pipeline.inputs import Inputs, MaskedPicture
 
 __all__ = ["Selection", "select_components"]
 
@@ -118,44 +122,33 @@ def select_components(
         raise InvalidInputError(f"criterion is {criterion!r}: choose one of {', '.join(CRITERIA)}")
     size = None if n_effective is None else check_number("n_effective", n_effective)
     threads, seed = check_threads(n_threads), check_seed(random_state)
-    parts: list[Part] | None = None
+    pictures: tuple[MaskedPicture, ...] = ()
     if not isinstance(data, str | os.PathLike) and not hasattr(data, "getbands") and np.ndim(data) == 2:
-        from rustem.arguments import check_samples
-
         rows, color_space = check_samples(data), "srgb"
-        unit = 1.0
     else:
-        from rustem.pipeline.inputs import prepare_all
-
-        parts = prepare_all([data], [mask], channel_axis)
-        rows = parts[0].pixels
-        unit = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
-    return _select(rows, unit, parts, numbers, criterion, covariance_type, size, color_space, seed, threads)
+        pictures = open_inputs([data], [mask], channel_axis).pictures
+        rows = pictures[0].rows()
+    return _select(rows, pictures, numbers, criterion, covariance_type, size, color_space, seed, threads)
 
 
-def choose(
-    pixels: NDArray[Any],
-    unit: float,
-    parts: list[Part],
-    covariance_type: CovarianceType,
-    color_space: ColorSpace,
-    random_state: RandomState,
-    threads: int,
-) -> int:
+def choose(inputs: Inputs, options: FitOptions, color_space: ColorSpace) -> int:
     """The number of components that ``segment(..., "auto")`` fits."""
-    seed = random_state if isinstance(random_state, int) else 0  # draws nothing from a generator that the fit will use
-    numbers = list(range(1, 33))
-    inside = parts[0].inside
-    if len(parts) == 1 and inside is not None:
-        pixels = pixels[inside.ravel()]
-        parts = [parts[0]._replace(pixels=pixels)]
-    return _select(pixels, unit, parts, numbers, "bic", covariance_type, None, color_space, seed, threads).n_components
+    return _select(
+        rows_of(inputs.pictures),
+        inputs.pictures,
+        list(range(1, 33)),
+        "bic",
+        options.covariance_type,
+        None,
+        color_space,
+        options.seed,
+        options.n_threads,
+    ).n_components
 
 
 def _select(
     rows: NDArray[Any],
-    unit: float,
-    parts: list[Part] | None,
+    pictures: Sequence[MaskedPicture],
     numbers: list[int],
     criterion: Criterion,
     covariance_type: CovarianceType,
@@ -164,14 +157,12 @@ def _select(
     seed: int,
     threads: int,
 ) -> Selection:
-    """The sweep over a part of the rows, and the criteria for all of them."""
-    from rustem.pipeline.color_table import rounding_noise
-
+    """The sweep over a part of the rows, of pictures or samples; the criteria for all of them."""
     random = np.random.default_rng(seed)
-    chosen = rows
+    chosen, unit = rows, float(white_level(rows.dtype)) if pictures else 1.0
     if len(rows) > MOST_SAMPLES:
         chosen = rows[np.sort(random.choice(len(rows), MOST_SAMPLES, replace=False))]
-    floor = rounding_noise(chosen, unit) if parts is not None else 1e-6 * float(chosen.var(axis=0).mean())
+    floor = rounding_noise(chosen, unit) if pictures else 1e-6 * float(chosen.var(axis=0).mean())
     if rows.dtype.kind == "u":
         distinct = len(np.unique(chosen, axis=0))
         numbers = [number for number in numbers if number <= distinct] or [distinct]
@@ -179,8 +170,8 @@ def _select(
     mixtures = sweep(features, numbers, covariance_type, floor, seed, threads)
     if n_effective is None:
         n_effective = float(len(rows))
-        if parts is not None:
-            n_effective = sum(_effective(part, mixtures[-1], color_space, random, threads) for part in parts)
+        if pictures:
+            n_effective = sum(_effective(picture, mixtures[-1], color_space, random, threads) for picture in pictures)
         n_effective = min(n_effective, float(len(chosen)))  # what was not looked at told nothing
     measures = [criteria(mixture, features, n_effective, threads) for mixture in mixtures]
     values = {name: np.array([measure[name] for measure in measures]) for name in CRITERIA}
@@ -214,41 +205,27 @@ def _features(rows: NDArray[Any], unit: float, color_space: ColorSpace, random: 
 
 
 def _effective(
-    part: Part, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
+    picture: MaskedPicture, mixture: Mixture, color_space: ColorSpace, random: np.random.Generator, threads: int
 ) -> float:
     """Independent pixels that a picture's are worth."""
-    part = _on_a_grid(part)
-    unit = float(np.iinfo(part.pixels.dtype).max) if part.pixels.dtype.kind == "u" else 1.0
-    features = _features(part.pixels, unit, color_space, random)
+    picture = _on_a_grid(picture)
+    rows = picture.rows()
+    features = _features(rows, float(white_level(rows.dtype)), color_space, random)
     labels = mixture.predict(features, n_threads=threads)
     covariances = full_matrices(mixture.covariances, mixture.covariance_type, *mixture.means.shape)
     factors = np.linalg.inv(np.linalg.cholesky(covariances)).astype(np.float32)
     deviations = np.einsum("nab,nb->na", factors[labels], features - mixture.means.astype(np.float32)[labels])
-    plane = np.zeros((*part.shape, deviations.shape[1]), dtype=np.float32)
-    if part.inside is None:
-        plane[:] = deviations.reshape(plane.shape)
-    else:
-        plane[part.inside] = deviations
-    return len(part.pixels) / correlated_area(plane)
+    return len(rows) / correlated_area(picture.lay_out(deviations, 0))
 
 
-def _on_a_grid(part: Part) -> Part:
+def _on_a_grid(picture: MaskedPicture) -> MaskedPicture:
     """The picture, or every s-th pixel of it along each axis, so that about a million are left.
 
     Where neighbours are alike, as in all large photographs, these are worth as many independent pixels as all.
     """
-    size = int(np.prod(part.shape))
-    step = round((size / MOST_CORRELATED) ** (1 / len(part.shape)))
-    if step < 2:
-        return part
-    grid = (slice(None, None, step),) * len(part.shape)
-    chosen = np.zeros(part.shape, dtype=bool)
-    chosen[grid] = True
-    inside = None if part.inside is None else part.inside[grid]
-    rows = chosen.ravel() if part.inside is None else chosen[part.inside]
-    if not rows.any():
-        return part
-    return part._replace(shape=chosen[grid].shape, inside=inside, pixels=part.pixels[rows])
+    step = round((np.prod(picture.shape) / MOST_CORRELATED) ** (1 / len(picture.shape)))
+    thinned = picture.every(max(1, step))
+    return thinned if thinned.n_inside else picture
 
 
 def correlated_area(plane: NDArray[Any]) -> float:

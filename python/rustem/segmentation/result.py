@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.exceptions import InvalidInputError
-from rustem.pipeline.inputs import lay_out
+from rustem.pipeline.labelled import LabelledPicture, decibels, png_bytes
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from rustem.images import Picture
     from rustem.mixture import Mixture
-    from rustem.pipeline.color_table import Colours
 
 
-@dataclass(frozen=True, eq=False)
-class Segmentation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation(LabelledPicture):
     """A picture segmented by a Gaussian mixture; labels are ordered by component weight, the largest first.
 
     Parameters
@@ -44,31 +36,18 @@ class Segmentation:
         Mean log-likelihood of the final mixture, in nats per pixel.
     converged : bool
         Whether the gain that more passes promise fell below ``tol``.
+    on_floor : ndarray of shape (k,)
+        Which components have the covariance floor as a variance: they lift the likelihood, but describe rounding.
     n_requested : int
         The number of components asked for. :attr:`n_components` is smaller where the picture has fewer colours, or
         where a component ended with less than one pixel and was dropped.
     """
 
-    labels: NDArray[Any]
-    palette: NDArray[Any]
-    counts: NDArray[np.int64]
     mixture: Mixture
     history: NDArray[np.float64]
     log_likelihood: float
     converged: bool
-    n_requested: int
-    _picture: Picture = field(repr=False)
-    _colours: Colours = field(repr=False)
-    _colour_labels: NDArray[Any] = field(repr=False)
-    _inside: NDArray[np.bool_] | None = field(repr=False)
-    _unit: float = field(repr=False)
-    _n_threads: int = field(repr=False)
-    _floor: float = field(default=0.0, repr=False)
-
-    @property
-    def on_floor(self) -> NDArray[np.bool_]:
-        """Which components (k,) have the floor as a variance: they lift the likelihood, but describe rounding."""
-        return self.mixture.on_floor(self._floor)
+    on_floor: NDArray[np.bool_]
 
     @property
     def n_on_floor(self) -> int:
@@ -85,92 +64,23 @@ class Segmentation:
         """Iterations done."""
         return len(self.history)
 
-    @property
-    def n_distinct(self) -> int | None:
-        """Number of distinct colours, or None where nearly every pixel has its own and none were counted."""
-        return None if self._colours.index is None else len(self._colours.values) - self._colours.n_repeated
-
-    @cached_property
-    def image(self) -> NDArray[Any]:
-        """The k-colour picture, in the type and shape of the original; zero where there is no label."""
-        table = self.palette if self._has_channels else self.palette[:, 0]
-        return self._spread(table.take(self._colour_labels, axis=0), 0)
-
     @cached_property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio of the k-colour picture against the original, in decibels.
 
         The peak is the largest value of an integer type, or the range of the values of a float picture.
         """
-        values = self._colours.values.astype(np.float64)
-        error = ((values - self.palette.astype(np.float64).take(self._colour_labels, axis=0)) ** 2).mean(axis=1)
-        mean_square = float(np.average(error, weights=self._colours.counts))
-        peak = float(np.ptp(values)) if self.palette.dtype.kind == "f" else self._unit
-        return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))
+        values = self._table.values.astype(np.float64)
+        peak = float(np.ptp(values)) if self.palette.dtype.kind == "f" else self._table.white
+        return decibels(self._mean_square(values, self.palette.astype(np.float64)) / values.shape[1], peak)
 
     def probabilities(self) -> NDArray[Any]:
         """Probability (H, W, k) of each label for each pixel, float32 (float64 for float64 pictures)."""
-        return self._spread(self._responsibilities(), 0)
+        return self._table.paint(self._responsibilities(), 0)
 
     def uncertainty(self) -> NDArray[Any]:
         """Probability (H, W) that a pixel's label is not the right one, if the mixture is: one minus the largest."""
-        return self._spread(1 - self._responsibilities().max(axis=1), 0)
-
-    def boundaries(self) -> NDArray[np.bool_]:
-        """True (H, W) where a pixel's label differs from the next one's along any axis."""
-        from rustem.pipeline.labelled import find_boundaries
-
-        return find_boundaries(self.labels)
-
-    def save(self, path: str | os.PathLike[str], *, side_by_side: bool = False, overwrite: bool = True) -> None:
-        """Write the k-colour picture, or the original and it side by side.
-
-        The extension decides on the format. A PNG of up to 256 colours (8 bits a channel) is an indexed one.
-        Transparency and the colour profile of the original are carried over.
-
-        Raises
-        ------
-        ImageError
-            The file cannot be written; ``overwrite`` is False and it exists.
-        """
-        from rustem import images
-
-        self._check_flat("saved as a picture")
-        if not side_by_side:
-            images.write_indexed(
-                path,
-                self.labels,
-                self.palette,
-                alpha=self._picture.alpha,
-                icc_profile=self._picture.icc_profile,
-                compression=7,  # at 9, packing a photograph takes longer than segmenting it, for a per cent of the file
-                overwrite=overwrite,
-            )
-            return
-        from rustem.images.display import side_by_side as join
-
-        alpha = self._alpha()
-        pair = join(self._picture.pixels, self.image)
-        pair_alpha = None if alpha is None else join(np.full_like(alpha, alpha.max()), alpha)
-        if self._picture.alpha is not None:
-            pair_alpha = join(self._picture.alpha, cast("NDArray[Any]", alpha))
-        images.write(path, pair, alpha=pair_alpha, icc_profile=self._picture.icc_profile, overwrite=overwrite)
-
-    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels.
-
-        See :func:`rustem.images.write_labels` for pixels without label.
-        """
-        from rustem import images
-
-        images.write_labels(path, self.labels, overwrite=overwrite)
-
-    def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Draw the original, the k colours and the palette with matplotlib."""
-        from rustem.plotting import plot_segmentation
-
-        self._check_flat("plotted")
-        return plot_segmentation(self, self._picture.pixels, axes)
+        return self._table.paint(1 - self._responsibilities().max(axis=1), 0)
 
     def __repr__(self) -> str:
         shape = "×".join(str(length) for length in self.labels.shape[::-1])
@@ -182,49 +92,9 @@ class Segmentation:
         )
 
     def _repr_png_(self) -> bytes | None:
-        """The k-colour picture, as notebooks show it."""
-        if self.labels.ndim != 2 or self.palette.shape[1] not in (1, 3):
-            return None
-        import PIL.Image
-
-        shown = self.image if self.image.dtype == np.uint8 else np.rint(np.clip(self.image / self._unit, 0, 1) * 255)
-        file = io.BytesIO()
-        PIL.Image.fromarray(shown.astype(np.uint8)).save(file, "PNG")
-        return file.getvalue()
-
-    @property
-    def _has_channels(self) -> bool:
-        return self._picture.pixels.ndim > self.labels.ndim
+        shown = self.labels.ndim == 2 and self.palette.shape[1] in (1, 3)  # four channels need not be alpha
+        return png_bytes(self.image) if shown else None
 
     def _responsibilities(self) -> NDArray[Any]:
-        unit = self._unit if self._colours.features.dtype.kind == "u" else 1.0
-        return self.mixture.predict_proba(self._colours.features, unit=unit, n_threads=self._n_threads)
-
-    def _spread(self, table: NDArray[Any], outside: float) -> NDArray[Any]:
-        """Values of colours, laid out as the picture is."""
-        return spread(self._colours, table, self.labels.shape, self._inside, outside, self._n_threads)
-
-    def _alpha(self) -> NDArray[Any] | None:
-        """The alpha channel of the k-colour picture: that of the original, nothing where there is no label."""
-        if self._inside is None:
-            return self._picture.alpha
-        opaque = np.full_like(self.labels, np.iinfo(self.palette.dtype).max if self.palette.dtype.kind == "u" else 1)
-        alpha = opaque.astype(self.palette.dtype) if self._picture.alpha is None else self._picture.alpha
-        return np.where(self._inside, alpha, 0).astype(alpha.dtype)
-
-    def _check_flat(self, what: str) -> None:
-        if self.labels.ndim != 2:
-            raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
-
-
-def spread(
-    colours: Colours,
-    table: NDArray[Any],
-    shape: tuple[int, ...],
-    inside: NDArray[np.bool_] | None,
-    outside: float,
-    threads: int,
-) -> NDArray[Any]:
-    """Values of colours, laid out as the picture is."""
-    painted = colours.paint(table, threads, outside)
-    return lay_out(painted, shape, inside if colours.mask is None else None, outside)
+        table = self._table
+        return self.mixture.predict_proba(table.features, unit=table.feature_unit, n_threads=table.n_threads)

@@ -21,7 +21,7 @@ use crate::parallel::Threads;
 pub use cells::{Cells, cells};
 pub use keys::Channel;
 use keys::Keys;
-pub use paint::paint;
+pub use paint::{Index, paint};
 pub use ranks::{Float, count_floats};
 pub use sums::sums;
 

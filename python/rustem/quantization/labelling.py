@@ -1,0 +1,60 @@
+"""Each pixel's entry of a palette: the nearest, or dithered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from rustem.quantization.result import Quantization
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rustem.pipeline.color_table import ColorTable
+    from rustem.quantization.palette_search import PaletteFit
+
+Dither: TypeAlias = "bool | str | Mapping[str, Any]"
+
+
+def label_picture(
+    table: ColorTable, rows: NDArray[np.intp] | slice, found: PaletteFit, n_requested: int, dither: Dither
+) -> Quantization:
+    """One picture in the palette's colours; ``rows`` are its colours' rows among those that the palette is for."""
+    k = len(found.entries)
+    of_color = found.labels[rows]
+    labels = table.paint(of_color.astype(np.int16 if k <= np.iinfo(np.int16).max else np.int32), -1)
+    if dither:
+        labels = _dithered(table, labels, found, dither)
+        shown = labels.ravel() if table.pictures[0].mask is None else labels[table.pictures[0].mask]
+        counts = np.bincount(shown, minlength=k)
+    else:
+        counts = np.bincount(of_color, table.counts, k)
+    return Quantization(labels, found.entries, counts.astype(np.int64), n_requested, table, found.n_iter)
+
+
+def _dithered(table: ColorTable, labels: NDArray[Any], found: PaletteFit, dither: Dither) -> NDArray[Any]:
+    """Labels after dithering. Fully transparent pixels and entries take no part."""
+    from rustem.quantization.dithering import dither_colors
+
+    options: dict[str, Any] = {}
+    if isinstance(dither, Mapping):
+        options = dict(dither)
+    elif isinstance(dither, str):
+        options = {"method": dither}
+    (picture,) = table.pictures
+    entries, seen = found.entries, picture.mask
+    chosen = np.arange(len(entries))
+    rows = table.rows_of_pixels()
+    if found.space.has_alpha:
+        chosen = np.flatnonzero(entries[:, -1] > 0)
+        shown = table.values[rows, -1] > 0
+        if not shown.any() or not len(chosen):
+            return labels
+        seen, rows = picture.lay_out(shown, False), rows[shown]
+    dithered = dither_colors(table.values, rows, seen, labels.shape, entries[chosen], table.n_threads, **options)
+    result = labels.copy()
+    took_part = np.ones(labels.shape, bool) if seen is None else seen
+    result[took_part] = chosen[dithered[took_part]]
+    return result
