@@ -63,24 +63,46 @@ def plot_segmentation(
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError('matplotlib is missing: pip install "rustem[plot]"') from error
-
-    panels = [] if original is None else [("original", original)]
-    panels.append((f"{len(segmentation.palette)} colours", segmentation.image))
-    if axes is None:
-        widths = [*[4.0] * len(panels), 1.0]
-        _, axes = pyplot.subplots(
-            1, len(widths), figsize=(sum(widths) + 0.5, 3.5), width_ratios=widths, layout="constrained"
-        )
-    if len(axes) != len(panels) + 1:
-        raise InvalidInputError(f"axes has {len(axes)} axes; give {len(panels) + 1}")
-    for panel, (title, picture) in zip(axes, panels, strict=False):
-        panel.imshow(displayable(picture))
-        panel.set(title=title, xticks=[], yticks=[])
+    panels = [] if original is None else [("original", displayable(original))]
+    panels.append((f"{len(segmentation.palette)} colours", displayable(segmentation.image)))
+    axes = _row_of_axes([*[4.0] * len(panels), 1.0], axes)
+    _show(axes[:-1], panels)
     _plot_palette(axes[-1], segmentation)
+    return axes
+
+
+def plot_regions(
+    n_regions: int,
+    contours: NDArray[Any],
+    filled: NDArray[Any],
+    strength: NDArray[Any],
+    axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """Plot regions: their borders over the picture, their mean colours, and the strength of their borders.
+
+    Parameters
+    ----------
+    n_regions : int
+        Number of regions.
+    contours, filled : (H, W, 3) ndarray of uint8
+        The picture with borders drawn over it; each region filled with its mean colour.
+    strength : (H, W) ndarray
+        The level at which each border vanishes.
+    axes : sequence of three matplotlib.axes.Axes, optional
+        Where to draw. By default a new figure is made.
+
+    Returns
+    -------
+    sequence of matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    axes = _row_of_axes([4.0, 4.0, 4.0], axes)
+    _show(axes, [(f"{n_regions} regions", contours), ("mean colours", filled), ("boundary strength", strength)])
     return axes
 
 
@@ -100,9 +122,7 @@ def plot_selection(selection: _Curves, axes: Axes | None = None) -> Axes:
         Where it was drawn: each criterion above its least value, in nats per effective sample; the choice dashed.
     """
     if axes is None:
-        import matplotlib.pyplot as plt
-
-        _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+        _, axes = _pyplot().subplots(figsize=(6, 4), layout="constrained")
     assert axes is not None
     lowest = np.inf
     for name, values in selection.values.items():
@@ -120,6 +140,31 @@ def plot_selection(selection: _Curves, axes: Axes | None = None) -> Axes:
     )
     axes.legend()
     return axes
+
+
+def _pyplot() -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError('matplotlib is missing: pip install "rustem[plot]"') from error
+    return pyplot
+
+
+def _row_of_axes(widths: list[float], axes: Sequence[Axes] | None) -> Sequence[Axes]:
+    """The axes given, or new ones side by side."""
+    pyplot = _pyplot()
+    if axes is None:
+        size = (sum(widths) + 0.5, 3.5)
+        _, axes = pyplot.subplots(1, len(widths), figsize=size, width_ratios=widths, layout="constrained")
+    if len(axes) != len(widths):
+        raise InvalidInputError(f"axes has {len(axes)} axes; give {len(widths)}")
+    return axes
+
+
+def _show(axes: Sequence[Axes], pictures: list[tuple[str, NDArray[Any]]]) -> None:
+    for panel, (title, picture) in zip(axes, pictures, strict=True):
+        panel.imshow(picture, cmap="magma" if picture.ndim == 2 else None)
+        panel.set(title=title, xticks=[], yticks=[])
 
 
 def _plot_palette(panel: Axes, segmentation: _Labelled) -> None:

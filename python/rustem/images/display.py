@@ -78,3 +78,26 @@ def _like(picture: NDArray[Any], *, coloured: bool, transparent: bool) -> NDArra
         return colour
     opaque = np.full_like(picture[..., :1], white_level(picture.dtype))
     return np.concatenate([colour, picture[..., -1:] if has_alpha else opaque], axis=2)
+
+
+def value_range(pixels: NDArray[Any]) -> tuple[float, float]:
+    """The values of black and white."""
+    if pixels.dtype.kind == "u":
+        return 0.0, float(white_level(pixels.dtype))
+    low, high = float(pixels.min()), float(pixels.max())
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if not np.isfinite(high - low):
+        raise InvalidInputError("the picture's values are too large: rescale them first")
+    return low, high if high > low else low + 1.0
+
+
+def as_rgb8(pixels: NDArray[Any], like: NDArray[Any] | None = None) -> NDArray[np.uint8]:
+    """A copy as 8-bit RGB (H, W, 3): of many bands the first, middle and last, spread over the range of ``like``."""
+    low, high = value_range(pixels if like is None else like)
+    channels = np.atleast_3d(pixels)
+    if channels.shape[2] != 3:
+        channels = channels[..., [0, (channels.shape[2] - 1) // 2, channels.shape[2] - 1]]
+    shown = (np.nan_to_num(channels.astype(np.float32)) - low) * (255 / (high - low))
+    as_bytes: NDArray[np.uint8] = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
+    return as_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,9 +27,64 @@ if TYPE_CHECKING:
 _PIXELS_AT_A_TIME = 2**18
 
 
+class LabelledPicture(ABC):
+    """A picture of which each pixel has a label: what all results have, whatever made them."""
+
+    labels: NDArray[Any]
+
+    @property
+    @abstractmethod
+    def _source(self) -> MaskedPicture:
+        """The picture that was labelled."""
+
+    @property
+    @abstractmethod
+    def image(self) -> NDArray[Any]:
+        """The picture in the labels' colours, in the type and shape of the original; zero where there is no label."""
+
+    def boundaries(self) -> NDArray[np.bool_]:
+        """True (H, W) where a pixel's label differs from the next one's along any axis."""
+        return find_boundaries(self.labels)
+
+    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels.
+
+        See :func:`rustem.images.write_labels` for pixels without label.
+        """
+        from rustem import images
+
+        images.write_labels(path, self.labels, overwrite=overwrite)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, as notebooks show it."""
+        shown = self._displayed()
+        if shown is None or shown.ndim > 3:
+            return None
+        import PIL.Image
+
+        if shown.dtype != np.uint8:
+            shown = np.rint(np.clip(shown / white_level(shown.dtype), 0, 1) * 255).astype(np.uint8)
+        file = io.BytesIO()
+        PIL.Image.fromarray(shown[..., 0] if shown.shape[2:] == (1,) else shown).save(file, "PNG")
+        return file.getvalue()
+
+    def _displayed(self) -> NDArray[Any] | None:
+        """What notebooks show: 1 to 4 channels, floats from 0 to 1; None for what cannot be shown."""
+        return self.image
+
+    def _shown(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Colours and alpha of the new picture: alpha of the original, nothing where there is no label."""
+        alpha, mask = self._source.picture.alpha, self._source.mask
+        if mask is None:
+            return self.image, alpha
+        if alpha is None:
+            alpha = np.full(mask.shape, white_level(self.image.dtype), self.image.dtype)
+        return self.image, np.where(mask, alpha, 0).astype(alpha.dtype)
+
+
 @dataclass(frozen=True, eq=False)
-class LabelledPicture:
-    """A picture of which each pixel has a label, and each label a colour.
+class PalettePicture(LabelledPicture):
+    """A picture whose labels have colours of their own.
 
     Parameters
     ----------
@@ -62,10 +118,6 @@ class LabelledPicture:
         flat = self.palette.shape[1] == 1 and self._source.picture.pixels.ndim == self.labels.ndim
         return paint_labels(self.palette[:, 0] if flat else self.palette, self.labels, self._table.n_threads)
 
-    def boundaries(self) -> NDArray[np.bool_]:
-        """True (H, W) where a pixel's label differs from the next one's along any axis."""
-        return find_boundaries(self.labels)
-
     def save(self, path: str | os.PathLike[str], *, side_by_side: bool = False, overwrite: bool = True) -> None:
         """Write the picture in its new colours, or the original and it side by side.
 
@@ -96,15 +148,6 @@ class LabelledPicture:
             overwrite=overwrite,
         )
 
-    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels.
-
-        See :func:`rustem.images.write_labels` for pixels without label.
-        """
-        from rustem import images
-
-        images.write_labels(path, self.labels, overwrite=overwrite)
-
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Draw the original, the new colours and the palette with matplotlib."""
         from rustem.plotting import plot_segmentation
@@ -112,27 +155,16 @@ class LabelledPicture:
         self._check_flat("plotted")
         return plot_segmentation(self, self._source.picture.pixels, axes)
 
-    def _repr_png_(self) -> bytes | None:
-        """The picture, as notebooks show it."""
-        if self.labels.ndim != 2 or self.palette.shape[1] > 4:
-            return None
-        return png_bytes(self.image)
-
     @property
     def _source(self) -> MaskedPicture:
         return self._table.pictures[0]
 
+    def _displayed(self) -> NDArray[Any] | None:
+        return self.image if self.labels.ndim == 2 and self.palette.shape[1] <= 4 else None
+
     def _indexed(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """Labels, colours and alpha (H, W) as picture files take them: -1 where nothing is shown."""
         return self.labels, self.palette, self._source.picture.alpha
-
-    def _shown(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Colours and alpha of the new picture: alpha of the original, nothing where there is no label."""
-        alpha, mask = self._source.picture.alpha, self._source.mask
-        if mask is None:
-            return self.image, alpha
-        opaque = white_level(self.palette.dtype) if alpha is None else alpha
-        return self.image, np.where(mask, opaque, 0).astype(self.palette.dtype if alpha is None else alpha.dtype)
 
     def _side_by_side(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Colours and alpha of the original and the new picture side by side."""
@@ -173,22 +205,14 @@ def decibels(mean_square: float, peak: float) -> float:
     return float("inf") if mean_square == 0 else float(10 * np.log10(peak**2 / mean_square))
 
 
-def png_bytes(picture: NDArray[Any]) -> bytes:
-    """A picture (H, W[, C]) as a PNG file of 8 bits; floats from 0 to 1."""
-    import PIL.Image
-
-    shown = picture
-    if picture.dtype != np.uint8:
-        shown = np.rint(np.clip(picture / white_level(picture.dtype), 0, 1) * 255).astype(np.uint8)
-    file = io.BytesIO()
-    PIL.Image.fromarray(shown[..., 0] if shown.shape[2:] == (1,) else shown).save(file, "PNG")
-    return file.getvalue()
-
-
-def find_boundaries(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """True where a label (H, W) or (D, H, W) differs from the next one's along any axis."""
+def find_boundaries(labels: NDArray[Any], outside: int | None = None) -> NDArray[np.bool_]:
+    """True where a label (H, W) or (D, H, W) differs from the next one's along any axis, neither being ``outside``."""
     edges = np.zeros(labels.shape, dtype=bool)
     for axis in range(labels.ndim):
-        here = (slice(None),) * axis + (slice(None, -1),)
-        edges[here] |= np.diff(labels, axis=axis) != 0
+        lead = (slice(None),) * axis
+        here, there = labels[*lead, :-1], labels[*lead, 1:]
+        differ = here != there
+        if outside is not None:
+            differ &= (here != outside) & (there != outside)
+        edges[*lead, :-1] |= differ
     return edges

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rustem.pipeline.labelled import LabelledPicture, decibels
+from rustem.pipeline.labelled import PalettePicture, decibels
 from rustem.quantization.comparison_space import Space
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Quantization(LabelledPicture):
+class Quantization(PalettePicture):
     """A picture in few colours.
 
     Parameters

@@ -11,9 +11,10 @@ import numpy as np
 
 from rustem.arguments import RandomState, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
+from rustem.images.display import value_range
 from rustem.pipeline.inputs import open_inputs
 from rustem.region_merging.merge_tree import MergeTree
-from rustem.region_merging.result import Regions, cut_tree, value_range
+from rustem.region_merging.result import Regions, cut_tree
 
 if TYPE_CHECKING:
     import PIL.Image

@@ -11,7 +11,9 @@ import numpy as np
 
 from rustem.arguments import check_integer
 from rustem.exceptions import InvalidInputError
-from rustem.region_merging.merge_tree import MergeTree, first_of, neighbouring
+from rustem.images.display import as_rgb8, side_by_side
+from rustem.pipeline.labelled import LabelledPicture, find_boundaries
+from rustem.region_merging.merge_tree import MergeTree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from rustem.pipeline.inputs import MaskedPicture
+
 View: TypeAlias = Literal["contours", "filled", "both"]
 _CONTOUR = (255, 40, 100)
 
 
-@dataclass(frozen=True, eq=False)
-class Regions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Regions(LabelledPicture):
     """Connected regions of a picture: one cut of a merge tree, which :meth:`cut` cuts anew at once.
 
     Labels start at 1, the largest region first; 0 is outside the mask, as ``skimage.measure.regionprops`` takes it.
@@ -121,11 +125,7 @@ class Regions:
 
     def boundaries(self) -> NDArray[np.bool_]:
         """True (H, W) where a pixel's region differs from the next one's along any axis; never at the mask."""
-        edges = np.zeros(self.labels.shape, dtype=bool)
-        for axis in range(2):
-            here, there = neighbouring(self.labels, axis)
-            edges[first_of(axis)] |= (here != there) & (here > 0) & (there > 0)
-        return edges
+        return find_boundaries(self.labels, outside=0)
 
     def boundary_strength(self) -> NDArray[np.float32]:
         """Ultrametric contour map (H, W): at each border pixel the level at which the border vanishes, elsewhere 0.
@@ -142,8 +142,7 @@ class Regions:
     @cached_property
     def image(self) -> NDArray[Any]:
         """The picture with each region filled with its mean colour, in the type and shape of the original."""
-        pixels = self._tree.source.picture.pixels
-        means = self.mean_colors
+        pixels, means = self._source.picture.pixels, self.mean_colors
         if pixels.dtype.kind == "u":
             means = np.rint(means)
         table = np.concatenate([np.zeros((1, means.shape[1])), means]).astype(pixels.dtype)
@@ -165,7 +164,7 @@ class Regions:
             grown[1:] |= lines[:-1]
             grown[:, 1:] |= lines[:, :-1]
             lines = grown
-        shown = _displayable(self._tree.source.picture.pixels)
+        shown = as_rgb8(self._source.picture.pixels)
         shown[lines] = color
         return shown
 
@@ -190,27 +189,17 @@ class Regions:
         """
         from rustem import images
 
-        picture = self._tree.source.picture
+        picture, alpha = self._source.picture, None
         if view == "filled":
             plain = picture.pixels.ndim == 2 or picture.pixels.shape[2] in (1, 3)
-            filled = self.image if plain and picture.pixels.dtype.kind == "u" else self._filled()
-            alpha = self._alpha() if filled is self.image else None
-            images.write(path, filled, alpha=alpha, icc_profile=picture.icc_profile, overwrite=overwrite)
-            return
-        if view not in ("contours", "both"):
+            shown, alpha = self._shown() if plain and picture.pixels.dtype.kind == "u" else (self._filled(), None)
+        elif view in ("contours", "both"):
+            shown = self.contours()
+        else:
             raise InvalidInputError(f"view is {view!r}: choose one of 'contours', 'filled', 'both'")
-        shown = self.contours()
         if view == "both":
-            from rustem.images.display import side_by_side
-
             shown = side_by_side(shown, self._filled())
-        images.write(path, shown, icc_profile=picture.icc_profile, overwrite=overwrite)
-
-    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels."""
-        from rustem import images
-
-        images.write_labels(path, self.labels, overwrite=overwrite)
+        images.write(path, shown, alpha=alpha, icc_profile=picture.icc_profile, overwrite=overwrite)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Draw the borders over the picture, the filled regions and the boundary strength with matplotlib.
@@ -225,20 +214,9 @@ class Regions:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError('matplotlib is missing: pip install "rustem[plot]"') from error
-        if axes is None:
-            _, axes = pyplot.subplots(1, 3, figsize=(12.5, 3.5), layout="constrained")
-        if len(axes) != 3:
-            raise InvalidInputError(f"axes has {len(axes)} axes; give 3")
-        titles = (f"{self.n_regions} regions", "mean colours", "boundary strength")
-        views: list[NDArray[Any]] = [self.contours(), self._filled(), self.boundary_strength()]
-        for panel, title, shown in zip(axes, titles, views, strict=True):
-            panel.imshow(shown, cmap="magma" if shown.ndim == 2 else None)
-            panel.set(title=title, xticks=[], yticks=[])
-        return axes
+        from rustem.plotting import plot_regions
+
+        return plot_regions(self.n_regions, self.contours(), self._filled(), self.boundary_strength(), axes)
 
     def __repr__(self) -> str:
         height, width = self.labels.shape
@@ -247,25 +225,15 @@ class Regions:
             f"{self.n_superpixels} superpixels>"
         )
 
-    def _repr_png_(self) -> bytes:
-        """The borders over the picture, as notebooks show them."""
-        import io
+    @property
+    def _source(self) -> MaskedPicture:
+        return self._tree.source
 
-        import PIL.Image
-
-        file = io.BytesIO()
-        PIL.Image.fromarray(self.contours()).save(file, "PNG")
-        return file.getvalue()
+    def _displayed(self) -> NDArray[np.uint8]:
+        return self.contours()
 
     def _filled(self) -> NDArray[np.uint8]:
-        return _displayable(self.image, like=self._tree.source.picture.pixels)
-
-    def _alpha(self) -> NDArray[Any] | None:
-        picture = self._tree.source.picture
-        if picture.alpha is not None or (self.labels > 0).all():
-            return picture.alpha
-        opaque = np.iinfo(picture.pixels.dtype).max if picture.pixels.dtype.kind == "u" else 1
-        return np.where(self.labels > 0, opaque, 0).astype(picture.pixels.dtype)
+        return as_rgb8(self.image, like=self._source.picture.pixels)
 
 
 def cut_tree(tree: MergeTree, level: object = None, n_regions: int | None = None) -> Regions:
@@ -286,26 +254,3 @@ def cut_tree(tree: MergeTree, level: object = None, n_regions: int | None = None
     of_superpixel = tree.regions_of(n_merges)
     labels = np.append(of_superpixel, np.int32(0))[tree.superpixels]
     return Regions(labels, level, tree, of_superpixel)
-
-
-def value_range(pixels: NDArray[Any]) -> tuple[float, float]:
-    """The values of black and white."""
-    if pixels.dtype.kind == "u":
-        return 0.0, float(np.iinfo(pixels.dtype).max)
-    low, high = float(pixels.min()), float(pixels.max())
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    if not np.isfinite(high - low):
-        raise InvalidInputError("the picture's values are too large: rescale them first")
-    return low, high if high > low else low + 1.0
-
-
-def _displayable(pixels: NDArray[Any], like: NDArray[Any] | None = None) -> NDArray[np.uint8]:
-    """A copy as 8-bit RGB (H, W, 3): of many bands the first, middle and last, spread over the range of ``like``."""
-    low, high = value_range(pixels if like is None else like)
-    channels = np.atleast_3d(pixels)
-    if channels.shape[2] != 3:
-        channels = channels[..., [0, (channels.shape[2] - 1) // 2, channels.shape[2] - 1]]
-    shown = (np.nan_to_num(channels.astype(np.float32)) - low) * (255 / (high - low))
-    as_bytes: NDArray[np.uint8] = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
-    return as_bytes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.pipeline.labelled import LabelledPicture, decibels, png_bytes
+from rustem.pipeline.labelled import PalettePicture, decibels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation(LabelledPicture):
+class Segmentation(PalettePicture):
     """A picture segmented by a Gaussian mixture; labels are ordered by component weight, the largest first.
 
     Parameters
@@ -91,9 +91,8 @@ class Segmentation(LabelledPicture):
             f"log-likelihood {self.log_likelihood:.4f}, PSNR {self.psnr:.2f} dB>"
         )
 
-    def _repr_png_(self) -> bytes | None:
-        shown = self.labels.ndim == 2 and self.palette.shape[1] in (1, 3)  # four channels need not be alpha
-        return png_bytes(self.image) if shown else None
+    def _displayed(self) -> NDArray[Any] | None:
+        return super()._displayed() if self.palette.shape[1] in (1, 3) else None  # four channels need not be alpha
 
     def _responsibilities(self) -> NDArray[Any]:
         table = self._table
