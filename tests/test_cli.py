@@ -17,7 +17,7 @@ from skimage.data import astronaut
 
 from rustem import images, segmentation
 from rustem.cli import jobs, main
-from rustem.cli.screen import hex_colours
+from rustem.cli.screen import hex_colors
 from rustem.images import writing
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -205,7 +205,7 @@ def test_help_holds_an_example(arguments, capfd):
     ],
 )
 def test_colours_in_hexadecimal(palette, expected):
-    assert hex_colours(palette) == expected
+    assert hex_colors(palette) == expected
 
 
 # The process

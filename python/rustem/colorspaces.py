@@ -132,11 +132,11 @@ def lightness_slope(luminance: _Floats) -> _Floats:
     return 1 / (3 * np.cbrt(np.maximum(luminance, knee**3)) ** 2)
 
 
-def oklab_of_stored(colours: NDArray[np.unsignedinteger], chroma: float = 1) -> NDArray[np.float32]:
+def oklab_of_stored(colors: NDArray[np.unsignedinteger], chroma: float = 1) -> NDArray[np.float32]:
     """OKLab (n, 3) of uint8 or uint16 sRGB colours (n, 3), a and b multiplied by ``chroma``; much sooner by table."""
     scale = np.array([[1.0], [chroma], [chroma]])
     return _core.oklab(
-        colours, _stored_light(colours.dtype), _LMS_FROM_LINEAR.tolist(), (scale * _OKLAB_FROM_ROOTS).tolist()
+        colors, _stored_light(colors.dtype), _LMS_FROM_LINEAR.tolist(), (scale * _OKLAB_FROM_ROOTS).tolist()
     )
 
 
@@ -180,10 +180,10 @@ def _srgb_from_oklab(oklab: _Floats) -> _Floats:
     return _srgb_from_linear(_mix(np.linalg.inv(_LMS_FROM_LINEAR), lms))
 
 
-def _mix(matrix: NDArray[np.float64], colours: _Floats) -> _Floats:
+def _mix(matrix: NDArray[np.float64], colors: _Floats) -> _Floats:
     """Apply a matrix to every colour, in the dtype of the colours."""
     # Not by the linear algebra library, whose threads cost more than they bring for three columns.
-    mixed: _Floats = np.einsum("...j,ij->...i", colours, matrix.astype(colours.dtype))
+    mixed: _Floats = np.einsum("...j,ij->...i", colors, matrix.astype(colors.dtype))
     return mixed
 
 
@@ -193,16 +193,16 @@ def _conversions(space: ColorSpace) -> tuple[Callable[[_Floats], _Floats], Calla
     return _CONVERSIONS[space]
 
 
-def _checked(colours: _Floats, space: ColorSpace) -> _Floats:
-    colours = np.asarray(colours)
-    if colours.dtype not in (np.float32, np.float64):
-        raise InvalidInputError(f"colours are {colours.dtype}; give float32 or float64 from 0 to 1")
-    if colours.shape[-1:] != (3,) and space != "srgb":
+def _checked(colors: _Floats, space: ColorSpace) -> _Floats:
+    colors = np.asarray(colors)
+    if colors.dtype not in (np.float32, np.float64):
+        raise InvalidInputError(f"colours are {colors.dtype}; give float32 or float64 from 0 to 1")
+    if colors.shape[-1:] != (3,) and space != "srgb":
         raise InvalidInputError(
-            f"color_space {space!r} needs red, green and blue in the last axis, but the shape is {colours.shape}; "
+            f"color_space {space!r} needs red, green and blue in the last axis, but the shape is {colors.shape}; "
             'use color_space="srgb" for other channels'
         )
-    return colours
+    return colors
 
 
 _CONVERSIONS: dict[ColorSpace, tuple[Callable[[_Floats], _Floats], Callable[[_Floats], _Floats]]] = {

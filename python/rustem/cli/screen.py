@@ -92,7 +92,7 @@ def finite(value: float) -> float | None:
     return float(value) if abs(value) < float("inf") else None
 
 
-def hex_colours(palette: NDArray[Any]) -> list[str]:
+def hex_colors(palette: NDArray[Any]) -> list[str]:
     """Write colours in two hexadecimal digits per channel, grey as colour."""
     from rustem.images.picture import white_level
 

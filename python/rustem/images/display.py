@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def side_by_side(original: NDArray[Any], colours: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:
+def side_by_side(original: NDArray[Any], colors: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:
     """Join two pictures: the original on the left, its k colours on the right.
 
     Parameters
     ----------
-    original, colours : (H, W) or (H, W, C) ndarray
+    original, colors : (H, W) or (H, W, C) ndarray
         Two pictures of one height and one dtype: integers, or floats in [0, 1]. There may be 1 to 4 channels: grey,
         grey and alpha, RGB, RGB and alpha. Where they differ, grey becomes colour and a missing alpha becomes opaque.
     gap : int, default=8
@@ -40,25 +40,25 @@ def side_by_side(original: NDArray[Any], colours: NDArray[Any], *, gap: int = 8)
     >>> side_by_side(np.zeros((2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8), gap=1).shape
     (2, 7, 3)
     """
-    if original.dtype != colours.dtype or original.shape[:1] != colours.shape[:1]:
+    if original.dtype != colors.dtype or original.shape[:1] != colors.shape[:1]:
         raise InvalidInputError(
             f"pictures side by side need one height and one dtype, but they are {original.shape} {original.dtype} and "
-            f"{colours.shape} {colours.dtype}"
+            f"{colors.shape} {colors.dtype}"
         )
-    pair = [_with_channels(picture) for picture in (original, colours)]
-    coloured = any(picture.shape[2] > 2 for picture in pair)
+    pair = [_with_channels(picture) for picture in (original, colors)]
+    colored = any(picture.shape[2] > 2 for picture in pair)
     transparent = any(picture.shape[2] in (2, 4) for picture in pair)
-    left, right = (_like(picture, coloured=coloured, transparent=transparent) for picture in pair)
+    left, right = (_like(picture, colored=colored, transparent=transparent) for picture in pair)
     stripe = np.full((len(left), gap, left.shape[2]), white_level(left.dtype), left.dtype)
     joined = np.concatenate([left, stripe, right], axis=1)
-    return joined[..., 0] if original.ndim == colours.ndim == 2 else joined
+    return joined[..., 0] if original.ndim == colors.ndim == 2 else joined
 
 
 def displayable(picture: NDArray[Any]) -> NDArray[np.float64]:
     """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them."""
     channels = _with_channels(picture)
-    colour = _like(channels, coloured=True, transparent=channels.shape[2] in (2, 4))
-    return np.clip(colour / white_level(picture.dtype), 0, 1)
+    color = _like(channels, colored=True, transparent=channels.shape[2] in (2, 4))
+    return np.clip(color / white_level(picture.dtype), 0, 1)
 
 
 def _with_channels(picture: NDArray[Any]) -> NDArray[Any]:
@@ -68,16 +68,16 @@ def _with_channels(picture: NDArray[Any]) -> NDArray[Any]:
     return channels
 
 
-def _like(picture: NDArray[Any], *, coloured: bool, transparent: bool) -> NDArray[Any]:
+def _like(picture: NDArray[Any], *, colored: bool, transparent: bool) -> NDArray[Any]:
     """Add the channels that a picture lacks: three of colour, one of alpha."""
     has_alpha = picture.shape[2] in (2, 4)
-    colour = picture[..., :-1] if has_alpha else picture
-    if coloured and colour.shape[2] == 1:
-        colour = np.repeat(colour, 3, axis=2)
+    color = picture[..., :-1] if has_alpha else picture
+    if colored and color.shape[2] == 1:
+        color = np.repeat(color, 3, axis=2)
     if not transparent:
-        return colour
+        return color
     opaque = np.full_like(picture[..., :1], white_level(picture.dtype))
-    return np.concatenate([colour, picture[..., -1:] if has_alpha else opaque], axis=2)
+    return np.concatenate([color, picture[..., -1:] if has_alpha else opaque], axis=2)
 
 
 def value_range(pixels: NDArray[Any]) -> tuple[float, float]:

@@ -65,19 +65,19 @@ def read_tiff(file: BinaryIO, name: str) -> Picture:
     return upright_picture(values, alpha, profile, orientation, name)
 
 
-def write_tiff(file: BinaryIO, colours: NDArray[Any], opacity: NDArray[Any] | None, profile: bytes | None) -> None:
+def write_tiff(file: BinaryIO, colors: NDArray[Any], opacity: NDArray[Any] | None, profile: bytes | None) -> None:
     """Write a picture (H, W[, C]) of any plain type, packed by zlib."""
     from tifffile import imwrite
 
-    rgb = colours.shape[2:] == (3,)
-    extra = ["unspecified"] * (0 if rgb or colours.ndim == 2 else colours.shape[2] - 1)
+    rgb = colors.shape[2:] == (3,)
+    extra = ["unspecified"] * (0 if rgb or colors.ndim == 2 else colors.shape[2] - 1)
     if opacity is not None:
-        colours, extra = np.dstack([colours, opacity]), [*extra, "unassalpha"]
+        colors, extra = np.dstack([colors, opacity]), [*extra, "unassalpha"]
     imwrite(
         file,
-        colours,
+        colors,
         photometric="rgb" if rgb else "minisblack",
-        planarconfig="contig" if colours.ndim == 3 else None,
+        planarconfig="contig" if colors.ndim == 3 else None,
         extrasamples=extra,
         compression="zlib",
         extratags=[] if profile is None else [(34675, 7, len(profile), profile, True)],

@@ -71,22 +71,22 @@ def write(
     ...     write(Path(folder, "red.webp"), np.full((2, 3, 3), (255, 0, 0), np.uint8))
     """
     name, kind = os.fsdecode(path), _format_of(path)
-    colours, opacity = _checked(name, pixels, alpha)
+    colors, opacity = _checked(name, pixels, alpha)
     if kind == "TIFF":
         from rustem.images.tiff import write_tiff
 
-        write_atomically(path, lambda file: write_tiff(file, colours, opacity, icc_profile), overwrite)
+        write_atomically(path, lambda file: write_tiff(file, colors, opacity, icc_profile), overwrite)
         return
-    if colours.ndim == 3 and colours.shape[2] != 3:
-        raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colours.shape[2]}; write a .tif file")
-    depth = np.uint16 if kind == "PNG" and colours.dtype != np.uint8 else np.uint8
-    colours = _to_depth(name, colours, depth)
+    if colors.ndim == 3 and colors.shape[2] != 3:
+        raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colors.shape[2]}; write a .tif file")
+    depth = np.uint16 if kind == "PNG" and colors.dtype != np.uint8 else np.uint8
+    colors = _to_depth(name, colors, depth)
     if opacity is not None:
         opacity = _to_depth(name, opacity, depth)
         if kind in ("JPEG", "BMP"):
-            colours, opacity = _over_white(colours, opacity), None
-    profile = icc_profile if describes(icc_profile, colours) else None
-    joined = colours if opacity is None else np.dstack([colours, opacity])
+            colors, opacity = _over_white(colors, opacity), None
+    profile = icc_profile if describes(icc_profile, colors) else None
+    joined = colors if opacity is None else np.dstack([colors, opacity])
     if depth is np.uint16:
         from rustem.images import png16
 
@@ -146,23 +146,23 @@ def write_indexed(
     array([[255, 255,   0]], dtype=uint8)
     """
     name, kind = os.fsdecode(path), _format_of(path)
-    colours = np.asarray(palette)
-    if colours.ndim not in (1, 2) or colours.size == 0:
-        raise InvalidInputError(f"{name}: a palette has shape (k,) or (k, C), not {colours.shape}; reshape it")
-    index = _checked_labels(name, labels, len(colours))
+    colors = np.asarray(palette)
+    if colors.ndim not in (1, 2) or colors.size == 0:
+        raise InvalidInputError(f"{name}: a palette has shape (k,) or (k, C), not {colors.shape}; reshape it")
+    index = _checked_labels(name, labels, len(colors))
     if alpha is not None and np.shape(alpha) != index.shape:
         raise InvalidInputError(f"{name}: alpha has shape {np.shape(alpha)}, the labels {index.shape}; make them equal")
     opacity = None if alpha is None else np.asarray(alpha)
     hidden = index < 0 if opacity is None else (index < 0) | (opacity == 0)
     grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
-    plain = colours.dtype == np.uint8 and colours[0].size in (1, 3) and not grey_profile and len(colours) <= 256
-    entries = _entries(index, colours.reshape(len(colours), -1), opacity, hidden) if plain else None
+    plain = colors.dtype == np.uint8 and colors[0].size in (1, 3) and not grey_profile and len(colors) <= 256
+    entries = _entries(index, colors.reshape(len(colors), -1), opacity, hidden) if plain else None
     half = entries is not None and bool(((entries[2] > 0) & (entries[2] < 255)).any())
     if entries is None or kind not in ("PNG", "GIF") or (kind == "GIF" and half):
         if hidden.any():
-            shown = np.array(white_level(colours.dtype), colours.dtype) if opacity is None else opacity
+            shown = np.array(white_level(colors.dtype), colors.dtype) if opacity is None else opacity
             opacity = np.where(hidden, 0, shown).astype(shown.dtype)
-        painted = colours[np.maximum(index, 0)]
+        painted = colors[np.maximum(index, 0)]
         write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
         return
     numbers, table, levels = entries
@@ -180,13 +180,13 @@ def write_indexed(
 
 
 def _entries(
-    index: NDArray[Any], colours: NDArray[np.uint8], opacity: NDArray[Any] | None, hidden: NDArray[np.bool_]
+    index: NDArray[Any], colors: NDArray[np.uint8], opacity: NDArray[Any] | None, hidden: NDArray[np.bool_]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]] | None:
     """The entry of each pixel, colours (k, 3) and opacities (k,) of the entries; None where 256 are not enough.
 
     The palette keeps its order, unless some entries are transparent: these come first.
     """
-    k, n_hidden = len(colours), int(hidden.any())
+    k, n_hidden = len(colors), int(hidden.any())
     levels = np.full(k + n_hidden, 255, np.uint8)
     levels[k:] = 0
     if opacity is not None:
@@ -201,7 +201,7 @@ def _entries(
     rank = np.empty(len(order), np.uint8)
     rank[order] = np.arange(len(order))
     table = np.zeros((k + n_hidden, 3), np.uint8)
-    table[:k] = colours
+    table[:k] = colors
     return rank[np.where(hidden, k, index)], table[order], levels[order]
 
 
@@ -260,20 +260,20 @@ def _format_of(path: str | os.PathLike[str]) -> str:
 
 
 def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    colours = np.asarray(pixels)
-    if colours.ndim not in (2, 3) or colours.size == 0:
-        raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colours.shape}; reshape it")
-    if colours.dtype.kind != "f" and colours.dtype not in (np.uint8, np.uint16):
-        raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colours.dtype}; convert them")
-    colours = in_plain_type(colours[..., 0] if colours.shape[2:] == (1,) else colours)
+    colors = np.asarray(pixels)
+    if colors.ndim not in (2, 3) or colors.size == 0:
+        raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colors.shape}; reshape it")
+    if colors.dtype.kind != "f" and colors.dtype not in (np.uint8, np.uint16):
+        raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colors.dtype}; convert them")
+    colors = in_plain_type(colors[..., 0] if colors.shape[2:] == (1,) else colors)
     if alpha is None:
-        return colours, None
+        return colors, None
     opacity = np.asarray(alpha)
-    if opacity.shape != colours.shape[:2] or opacity.dtype.kind not in "buf":
+    if opacity.shape != colors.shape[:2] or opacity.dtype.kind not in "buf":
         raise InvalidInputError(
-            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colours.dtype} of {colours.shape[:2]}"
+            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colors.dtype} of {colors.shape[:2]}"
         )
-    return colours, _to_depth(name, in_plain_type(opacity), colours.dtype)
+    return colors, _to_depth(name, in_plain_type(opacity), colors.dtype)
 
 
 def _checked_labels(name: str, labels: ArrayLike, k: int) -> NDArray[Any]:
@@ -302,6 +302,6 @@ def _to_depth(name: str, values: NDArray[Any], depth: type | np.dtype[Any]) -> N
     return (scaled if depth.kind == "f" else np.rint(scaled)).astype(depth)
 
 
-def _over_white(colours: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    weight = opacity.astype(np.uint16) if colours.ndim == 2 else opacity.astype(np.uint16)[..., None]
-    return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
+def _over_white(colors: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    weight = opacity.astype(np.uint16) if colors.ndim == 2 else opacity.astype(np.uint16)[..., None]
+    return ((colors * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)

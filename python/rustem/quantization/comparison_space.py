@@ -76,22 +76,22 @@ class Space:
 
     def values(self, features: NDArray[np.float64]) -> NDArray[Any]:
         """The way back, rounded to the picture's type; no entry becomes fully transparent."""
-        colours, alpha = features, None
+        colors, alpha = features, None
         if self.has_alpha:
             white = self._white
             alpha = features[:, -1:] / (np.sqrt(white.sum()) / 2)
-            colours = (features[:, :-1] - (1 - alpha) * white / 2) / np.maximum(alpha, 1e-6)
+            colors = (features[:, :-1] - (1 - alpha) * white / 2) / np.maximum(alpha, 1e-6)
         if self.name != "srgb":
             from rustem.colorspaces import from_space
 
-            triples = np.zeros((len(colours), 3))
-            triples[:, : self.channels] = colours
+            triples = np.zeros((len(colors), 3))
+            triples[:, : self.channels] = colors
             triples[:, 1:] /= self._chroma
             if self.channels == 1 and self.name == "linear":
-                triples[:] = colours
-            colours = from_space(triples, self.name)[:, : self.channels].astype(np.float64)
+                triples[:] = colors
+            colors = from_space(triples, self.name)[:, : self.channels].astype(np.float64)
         least = 1 / self.unit if self.dtype.kind == "u" else 1e-6
-        joined = colours if alpha is None else np.hstack([colours, np.clip(alpha, least, 1)])
+        joined = colors if alpha is None else np.hstack([colors, np.clip(alpha, least, 1)])
         if self.dtype.kind == "f":
             return joined.astype(self.dtype)
         return np.rint(np.clip(joined, 0, 1) * self.unit).astype(self.dtype)

@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 
 
-def given_colors(colours: Any, name: str, space: Space) -> NDArray[Any]:
+def given_colors(colors: Any, name: str, space: Space) -> NDArray[Any]:
     """Colours as the user gives them, (k, C) in the picture's type, with alpha where the picture has it."""
-    if isinstance(colours, str | os.PathLike):
+    if isinstance(colors, str | os.PathLike):
         from rustem.palettes import read
 
-        colours = read(colours)
+        colors = read(colors)
     for attribute in ("palette", "colors"):
-        colours = getattr(colours, attribute, colours)
-    if isinstance(colours, np.ndarray):
-        rows = colours
+        colors = getattr(colors, attribute, colors)
+    if isinstance(colors, np.ndarray):
+        rows = colors
     else:
         try:
-            rows = np.array([_from_hex(colour, name) if isinstance(colour, str) else colour for colour in colours])
+            rows = np.array([_from_hex(color, name) if isinstance(color, str) else color for color in colors])
         except (TypeError, ValueError) as error:
             if isinstance(error, InvalidInputError):
                 raise
             raise InvalidInputError(
-                f'{name} is {colours!r}: give an array (k, {space.channels}) or ["#e4002b", …]'
+                f'{name} is {colors!r}: give an array (k, {space.channels}) or ["#e4002b", …]'
             ) from None
-        if len(rows) and all(isinstance(colour, str) for colour in colours):
+        if len(rows) and all(isinstance(color, str) for color in colors):
             rows = rows.astype(np.uint8)
     if rows.ndim == 1 and space.channels == 1 and not space.has_alpha:
         rows = rows[:, np.newaxis]
@@ -46,10 +46,10 @@ def given_colors(colours: Any, name: str, space: Space) -> NDArray[Any]:
     return _in_channels(_in_type(rows, name, space), name, space)
 
 
-def _from_hex(colour: str, name: str) -> list[int]:
-    found = _HEX.fullmatch(colour.strip())
+def _from_hex(color: str, name: str) -> list[int]:
+    found = _HEX.fullmatch(color.strip())
     if found is None:
-        raise InvalidInputError(f'{name} holds {colour!r}: write colours like "#e4002b", or with alpha "#e4002b80"')
+        raise InvalidInputError(f'{name} holds {color!r}: write colours like "#e4002b", or with alpha "#e4002b80"')
     digits = found[1] if len(found[1]) > 4 else "".join(2 * digit for digit in found[1])
     return list(bytes.fromhex(digits if len(digits) == 8 else digits + "ff"))
 

@@ -75,10 +75,10 @@ class Quantization(PalettePicture):
     def _indexed(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         if not self._has_alpha:
             return self.labels, self.palette, None
-        colours, opacity = self.palette[:, :-1], self.palette[:, -1]
+        colors, opacity = self.palette[:, :-1], self.palette[:, -1]
         kept = opacity > 0
         rank = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the label -1 finds the last one
         labels = rank[self.labels]
         unit = np.iinfo(opacity.dtype).max if opacity.dtype.kind == "u" else 1
         alpha = None if (opacity[kept] == unit).all() else np.append(opacity, 0).astype(opacity.dtype)[self.labels]
-        return labels, colours[kept], alpha
+        return labels, colors[kept], alpha

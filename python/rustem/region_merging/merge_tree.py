@@ -34,7 +34,7 @@ class MergeTree:
         return np.bincount(self.superpixels[self.superpixels >= 0], minlength=self.n_leaves)
 
     @cached_property
-    def colour_sums(self) -> NDArray[np.float64]:
+    def color_sums(self) -> NDArray[np.float64]:
         """Sum (n_leaves, C) of each superpixel's colours."""
         inside = self.superpixels >= 0
         pixels = self.source.pixels[inside]

@@ -102,7 +102,7 @@ class Regions(LabelledPicture):
     @property
     def mean_colors(self) -> NDArray[np.float64]:
         """Mean colour (n_regions, C) of each region, in the picture's unit."""
-        sums = self._tree.colour_sums
+        sums = self._tree.color_sums
         of = self._of_superpixel - 1
         return np.stack([np.bincount(of, column) for column in sums.T], axis=1) / self.areas[:, np.newaxis]
 

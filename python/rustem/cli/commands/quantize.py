@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_output_options, add_run_options, describe, fraction, positive
-from rustem.cli.screen import Display, counted, finite, hex_colours
+from rustem.cli.screen import Display, counted, finite, hex_colors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,7 @@ def _record(job: Job, results: list[Quantization], seconds: float) -> dict[str, 
         "seconds": round(seconds, 4),
         "palette": [
             {"hex": color, "share": round(float(share), 6)}
-            for color, share in zip(hex_colours(first.palette), shares, strict=True)
+            for color, share in zip(hex_colors(first.palette), shares, strict=True)
         ],
     }
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_output_options, add_run_options, describe, fraction, positive
-from rustem.cli.screen import Display, counted, hex_colours
+from rustem.cli.screen import Display, counted, hex_colors
 
 if TYPE_CHECKING:
     from rustem.cli.jobs import Job
@@ -95,8 +95,8 @@ def _describe(job: Job, found: Regions, seconds: float) -> dict[str, Any]:
     """Collect what --json prints."""
     height, width = found.labels.shape
     boxes, neighbours = found.bounding_boxes.tolist(), found.neighbors
-    colours = found.mean_colors.astype(found.image.dtype)
-    shown = hex_colours(colours) if colours.shape[1] in (1, 3) else [None] * found.n_regions
+    colors = found.mean_colors.astype(found.image.dtype)
+    shown = hex_colors(colors) if colors.shape[1] in (1, 3) else [None] * found.n_regions
     return {
         "file": str(job.photo),
         "output": str(job.output),

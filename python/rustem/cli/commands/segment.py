@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_mixture_options, add_output_options, describe, positive, positive_or_auto
-from rustem.cli.screen import Display, counted, finite, hex_colours, one_line
+from rustem.cli.screen import Display, counted, finite, hex_colors, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,8 +123,8 @@ def _segment(job: Job, args: argparse.Namespace, display: Display, done: Segment
         display.result(json.dumps(record))
     if args.palette:
         prefix = f"{job.photo}: " if display.many else ""
-        for colour in record["palette"]:
-            display.result(f"{prefix}{colour['hex']} {100 * colour['share']:6.2f} %")
+        for color in record["palette"]:
+            display.result(f"{prefix}{color['hex']} {100 * color['share']:6.2f} %")
 
 
 def _fit(
@@ -169,8 +169,8 @@ def _describe(job: Job, segmentation: Segmentation, seconds: float) -> dict[str,
         "psnr": finite(segmentation.psnr),
         "seconds": round(seconds, 4),
         "palette": [
-            {"hex": colour, "share": round(float(share), 6)}
-            for colour, share in zip(hex_colours(segmentation.palette), shares, strict=True)
+            {"hex": color, "share": round(float(share), 6)}
+            for color, share in zip(hex_colors(segmentation.palette), shares, strict=True)
         ],
     }
 
