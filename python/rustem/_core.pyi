@@ -5,10 +5,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Levels",
-    "absorb_pieces",
+    "ColorPyramid",
+    "absorb_components",
+    "connected_components",
     "count_cells",
-    "count_colours",
+    "count_colors",
     "decode_png16",
     "dither",
     "encode_png16",
@@ -19,7 +20,6 @@ __all__ = [
     "nearest",
     "oklab",
     "paint",
-    "pieces",
     "regions",
     "responsibilities",
     "simd_level",
@@ -60,7 +60,7 @@ class _InformedOptions(TypedDict):
     n_threads: int
 
 def count_cells(pixels: NDArray[np.uint8], n_threads: int) -> tuple[NDArray[np.uint16], NDArray[np.uint64]]: ...
-def count_colours(
+def count_colors(
     pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint32]] | None: ...
 def sums_by_label(
@@ -125,13 +125,13 @@ class _PaletteOptions(TypedDict):
     n_threads: int
 
 @final
-class Levels:
+class ColorPyramid:
     def __new__(
         cls,
         samples: NDArray[np.float32],
         sample_weight: NDArray[np.float64] | None,
         n_clusters: int,
-        colours: NDArray[Any] | None = None,
+        colors: NDArray[Any] | None = None,
     ) -> Self: ...
     def fit(
         self,
@@ -140,14 +140,14 @@ class Levels:
         progress: Callable[[int, float], object] | None,
     ) -> tuple[NDArray[np.float64], float, int]: ...
     def nearest(
-        self, centres: NDArray[np.float64], n_threads: int
+        self, centers: NDArray[np.float64], n_threads: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 
 def nearest(
-    samples: NDArray[np.float32], centres: NDArray[np.float64], n_threads: int
+    samples: NDArray[np.float32], centers: NDArray[np.float64], n_threads: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 def oklab(
-    colours: NDArray[Any],
+    colors: NDArray[Any],
     linear: NDArray[np.float32],
     cones: list[list[float]],
     axes: list[list[float]],
@@ -170,7 +170,7 @@ def regions(
     options: _RegionOptions,
     progress: Callable[[str], object] | None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]: ...
-def pieces(labels: NDArray[np.int32]) -> tuple[NDArray[np.uint32], int]: ...
-def absorb_pieces(
-    labels: NDArray[np.int32], pieces: NDArray[np.uint32], affinity: NDArray[np.float32], min_size: int
+def connected_components(labels: NDArray[np.int32]) -> tuple[NDArray[np.uint32], int]: ...
+def absorb_components(
+    labels: NDArray[np.int32], components: NDArray[np.uint32], affinity: NDArray[np.float32], min_size: int
 ) -> NDArray[np.int32]: ...

@@ -41,7 +41,7 @@ class Fit:
         self.features = space.features(values)
         self.entries = values[:0]
         self.exact: NDArray[np.uint32] | None = None  # each colour's own entry
-        self._levels: _core.Levels | None = None  # the visible colours, without their last features if constant
+        self._levels: _core.ColorPyramid | None = None  # the visible colours, without their last features if constant
         self._constant = self.features[:0]
         self.n_iter = 0
         self._labelled: tuple[bytes, NDArray[np.uint32], NDArray[np.int64]] | None = None  # by the entries' bytes
@@ -87,7 +87,7 @@ class Fit:
             if self.space.has_alpha and self.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
                 width -= 1  # as if there were no alpha
             self._constant = features[:1, width:]
-            self._levels = _core.Levels(
+            self._levels = _core.ColorPyramid(
                 np.ascontiguousarray(features[:, :width]), counts, n, np.ascontiguousarray(values[:, :width])
             )
         width = self.features.shape[1] - self._constant.shape[1]

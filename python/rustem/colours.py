@@ -91,7 +91,7 @@ def count_colours(
     """The distinct colours where counting them pays, else all pixels; and what the mixture sees of them."""
     counted = None
     if pixels.shape[1] <= 4:
-        counted = _core.count_colours(np.ascontiguousarray(pixels), threads, mask)
+        counted = _core.count_colors(np.ascontiguousarray(pixels), threads, mask)
     values, counts, index = (pixels if mask is None else pixels[mask], None, None) if counted is None else counted
     features = np.ascontiguousarray(values)
     if color_space != "srgb":

@@ -47,14 +47,14 @@ def absorb_small(segmentation: Segmentation, min_size: int, *, repaint: bool) ->
     """
     shape = segmentation.labels.shape
     volume = np.ascontiguousarray(segmentation.labels, np.int32).reshape((1,) * (3 - len(shape)) + shape)
-    pieces, n_pieces = _core.pieces(volume)
+    pieces, n_pieces = _core.connected_components(volume)
     inside = volume.ravel() >= 0
     of_pixel = pieces.ravel()[inside]
     small = np.bincount(of_pixel, minlength=n_pieces) < min_size
     if not small.any():
         return segmentation
     affinity = _affinity(segmentation, of_pixel, small)
-    labels = _core.absorb_pieces(volume, pieces, affinity, min_size).astype(segmentation.labels.dtype)[of_pixel]
+    labels = _core.absorb_components(volume, pieces, affinity, min_size).astype(segmentation.labels.dtype)[of_pixel]
     return _relabelled(segmentation, labels, inside.reshape(shape), repaint=repaint)
 
 

@@ -8,12 +8,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use rustem_core::covariance::Regularization;
 use rustem_core::em::{Config, fit};
-use rustem_core::initialise::{Method, Start, initialise};
-use rustem_core::kernels::simd_level;
-use rustem_core::mixture::Regularization;
+use rustem_core::em::{Method, Start, initialize};
 use rustem_core::parallel::Threads;
 use rustem_core::samples::Samples;
+use rustem_core::simd::simd_level;
 
 /// Passes before the one that is measured.
 const WARM: usize = 12;
@@ -53,7 +53,7 @@ fn main() {
     for family in arguments[3].split(',') {
         let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 0 };
         let covariance_type = family.parse().expect("a covariance type");
-        let first = initialise(&samples, k, covariance_type, &start, regularization, &pools[0]).expect("a start");
+        let first = initialize(&samples, k, covariance_type, &start, regularization, &pools[0]).expect("a start");
         let config = |max_iter| Config::textbook(0.0, max_iter, regularization);
         let mut quiet = |_, _| ControlFlow::Continue(());
         let warm = fit(&samples, first, config(WARM), &pools[0], &mut quiet).expect("a fit").mixture;

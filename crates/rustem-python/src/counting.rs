@@ -6,7 +6,7 @@ use numpy::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rustem_core::colours::{self, Colours};
+use rustem_core::colors::{self, Colors};
 use rustem_core::error::Result;
 use rustem_core::parallel::Threads;
 
@@ -20,17 +20,17 @@ const WORTH_THREADS: usize = 1 << 19;
 /// Pixels that `mask` (n,) leaves out are not counted; their index is the number of colours.
 #[pyfunction]
 #[pyo3(signature = (pixels, n_threads, mask=None))]
-pub(crate) fn count_colours<'py>(
+pub(crate) fn count_colors<'py>(
     py: Python<'py>,
     pixels: Rows<'py>,
     n_threads: usize,
     mask: Option<PyReadonlyArray1<'py, bool>>,
-) -> PyResult<Option<ColourArrays<'py>>> {
+) -> PyResult<Option<ColorArrays<'py>>> {
     match pixels {
-        Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count),
-        Rows::U16(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count),
-        Rows::F32(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count_floats),
-        Rows::F64(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colours::count_floats),
+        Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colors::count),
+        Rows::U16(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colors::count),
+        Rows::F32(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colors::count_floats),
+        Rows::F64(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colors::count_floats),
     }
 }
 
@@ -45,22 +45,22 @@ pub(crate) fn count_cells<'py>(
     if pixels.shape()[1] != 3 {
         return Err(PyValueError::new_err("cells are counted of three channels"));
     }
-    let cells = py.detach(|| colours::cells(values, &threads_for(n, n_threads))).map_err(|error| raise(py, error))?;
+    let cells = py.detach(|| colors::cells(values, &threads_for(n, n_threads))).map_err(|error| raise(py, error))?;
     let m = cells.counts.len();
     Ok((cells.values.into_pyarray(py).reshape([m, 3])?, cells.counts.into_pyarray(py)))
 }
 
 type CellArrays<'py> = (Bound<'py, PyArray2<u16>>, Bound<'py, PyArray1<u64>>);
 
-type ColourArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
+type ColorArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
 
 fn count_of<'py, C: Element + Send + Sync>(
     py: Python<'py>,
     pixels: &PyReadonlyArray2<'py, C>,
     n_threads: usize,
     mask: Option<&PyReadonlyArray1<'py, bool>>,
-    count: impl Fn(&[C], usize, Option<&[bool]>, &mut [u32], &Threads) -> Result<Option<Colours<C>>> + Sync,
-) -> PyResult<Option<ColourArrays<'py>>> {
+    count: impl Fn(&[C], usize, Option<&[bool]>, &mut [u32], &Threads) -> Result<Option<Colors<C>>> + Sync,
+) -> PyResult<Option<ColorArrays<'py>>> {
     let [n, channels] = *pixels.shape() else { return Ok(None) };
     let index: Bound<PyArray1<u32>> = empty(py, [n])?;
     let mut numbers = index.try_readwrite()?;
@@ -90,7 +90,7 @@ pub(crate) fn paint<'py>(
     let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
     let mut output = painted.try_readwrite()?;
     let bytes = output.as_slice_mut()?;
-    py.detach(|| colours::paint(rows, width, index, bytes, &threads_for(index.len(), n_threads)))
+    py.detach(|| colors::paint(rows, width, index, bytes, &threads_for(index.len(), n_threads)))
         .map_err(|error| raise(py, error))?;
     drop(output);
     Ok(painted)
@@ -110,7 +110,7 @@ pub(crate) fn sums_by_label<'py>(
     let labels = in_c_order(&labels)?;
     let (channels, (pixels, sums)) = with_rows!(values, |rows, channels, _T| (
         channels,
-        py.detach(|| colours::sums(rows, channels, counts, labels, n_labels)).map_err(|error| raise(py, error))?
+        py.detach(|| colors::sums(rows, channels, counts, labels, n_labels)).map_err(|error| raise(py, error))?
     ));
     Ok((pixels.into_pyarray(py), sums.into_pyarray(py).reshape([n_labels, channels])?))
 }

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use rustem_core::informed::{self, CovariancePrior, Knowledge, Plan};
-use rustem_core::mixture::Regularization;
+use rustem_core::covariance::Regularization;
+use rustem_core::em::{self, CovariancePrior, Knowledge, Plan};
 use rustem_core::parallel::Threads;
 use rustem_core::samples::Samples;
 
@@ -78,7 +78,7 @@ pub(crate) fn fit_informed<'py>(
     };
     let outcome = with_rows!(samples, |rows, d, T| py.detach(|| {
         let samples = Samples::<T>::new(rows, d, weights, unit)?;
-        informed::fit(&samples, &start, &plan, &Threads::new(options.n_threads, &interrupted), &mut report)
+        em::fit_informed(&samples, &start, &plan, &Threads::new(options.n_threads, &interrupted), &mut report)
     }));
     if let Some(error) = failure {
         return Err(error);
@@ -108,7 +108,7 @@ pub(crate) fn step_informed<'py>(
         .detach(|| {
             let samples = Samples::<T>::new(rows, d, weights, unit)?;
             let threads = Threads::new(options.n_threads, &interrupted);
-            informed::step(&samples, &statistics, &current, rate, n_seen, regularization, &knowledge, &threads)
+            em::step(&samples, &statistics, &current, rate, n_seen, regularization, &knowledge, &threads)
         })
         .map_err(|error| raise(py, error)))?;
     Ok((convert::mixture_arrays(py, statistics)?, convert::mixture_arrays(py, next)?))

@@ -17,13 +17,15 @@ use std::ops::ControlFlow;
 
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use rustem_core::covariance::Regularization;
+use rustem_core::element::Element;
+use rustem_core::em::Start;
 use rustem_core::em::{self, Config};
-use rustem_core::initialise::Start;
-use rustem_core::kernels::Real;
-use rustem_core::mixture::{Mixture, Regularization};
+use rustem_core::em::{Labelled, fit_best};
+use rustem_core::mixture::Mixture;
 use rustem_core::parallel::Threads;
-use rustem_core::restarts::{Labelled, fit_best};
-use rustem_core::samples::{Element, Samples};
+use rustem_core::samples::Samples;
+use rustem_core::simd::Real;
 
 use convert::{MixtureArrays, Rows, interrupted, raise, with_rows};
 
@@ -102,7 +104,7 @@ fn best_fit<T: Real>(
     samples: &Samples<T>,
     options: &FitOptions,
     threads: &Threads,
-    progress: em::Progress,
+    progress: rustem_core::parallel::Progress,
 ) -> rustem_core::error::Result<Labelled> {
     let (family, d) = (options.covariance_type.parse()?, samples.n_features());
     let regularization = Regularization { floor: options.covariance_floor, added: options.reg_covar };
@@ -192,14 +194,14 @@ fn log_densities<'py>(
 /// The CPU level that the kernels run at.
 #[pyfunction]
 fn simd_level() -> String {
-    rustem_core::kernels::simd_level()
+    rustem_core::simd::simd_level()
 }
 
 /// The compiled core of rustem; see `_core.pyi`.
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::counting::{count_cells, count_colours, paint, sums_by_label};
+    use super::counting::{count_cells, count_colors, paint, sums_by_label};
     #[pymodule_export]
     use super::informed::{fit_informed, step_informed};
     #[pymodule_export]
@@ -207,9 +209,9 @@ mod _core {
     #[pymodule_export]
     use super::png16::{decode_png16, encode_png16};
     #[pymodule_export]
-    use super::quantize::{Levels, nearest, oklab};
+    use super::quantize::{ColorPyramid, nearest, oklab};
     #[pymodule_export]
-    use super::regions::{absorb_pieces, pieces, regions};
+    use super::regions::{absorb_components, connected_components, regions};
     #[pymodule_export]
     use super::{fit, label, log_densities, responsibilities, simd_level};
 }

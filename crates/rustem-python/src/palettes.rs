@@ -2,7 +2,7 @@
 
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use rustem_core::dither::{Method, Picture};
+use rustem_core::dither::{IndexedPicture, Method};
 use rustem_core::parallel::Threads;
 
 use crate::convert::{in_c_order, interrupted, raise};
@@ -21,7 +21,7 @@ pub(crate) fn dither<'py>(
     options: Options,
 ) -> PyResult<Bound<'py, PyArray2<u32>>> {
     let shape = [index.shape()[0], index.shape()[1]];
-    let picture = Picture {
+    let picture = IndexedPicture {
         width: shape[1],
         index: in_c_order(&index)?,
         table: in_c_order(&table)?,

@@ -7,13 +7,14 @@ use numpy::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use rustem_core::colors::{Space, coordinates};
 use rustem_core::kmeans::{self, Config};
-use rustem_core::oklab::{Space, coordinates};
 use rustem_core::parallel::Threads;
+use rustem_core::samples::color_keys;
 
 use crate::convert::{Rows, in_c_order, interrupted, raise};
 
-/// What [`Levels::fit`] is asked for, by name.
+/// What [`ColorPyramid::fit`] is asked for, by name.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct PaletteOptions {
@@ -26,34 +27,34 @@ pub(crate) struct PaletteOptions {
     n_threads: usize,
 }
 
-/// Weighted samples (n, d), sorted for any number of fits of about `n_clusters` centres: by the integer `colours`
+/// Weighted samples (n, d), sorted for any number of fits of about `n_clusters` centres: by the integer `colors`
 /// (n, c) that they were made of, if given. Where those are sorted already, as counted ones are, that takes no time.
 #[pyclass(frozen, module = "rustem._core")]
-pub(crate) struct Levels {
-    levels: kmeans::Levels,
+pub(crate) struct ColorPyramid {
+    pyramid: kmeans::Pyramid,
     n_features: usize,
 }
 
 #[pymethods]
-impl Levels {
+impl ColorPyramid {
     #[new]
-    #[pyo3(signature = (samples, sample_weight, n_clusters, colours=None))]
+    #[pyo3(signature = (samples, sample_weight, n_clusters, colors=None))]
     fn new(
         py: Python<'_>,
         samples: PyReadonlyArray2<'_, f32>,
         sample_weight: Option<PyReadonlyArray1<'_, f64>>,
         n_clusters: usize,
-        colours: Option<Rows<'_>>,
+        colors: Option<Rows<'_>>,
     ) -> PyResult<Self> {
         let (rows, n_features) = (in_c_order(&samples)?, samples.shape()[1]);
         let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-        let keys = match &colours {
-            Some(Rows::U8(colours)) => kmeans::colour_keys(in_c_order(colours)?, colours.shape()[1]),
-            Some(Rows::U16(colours)) => kmeans::colour_keys(in_c_order(colours)?, colours.shape()[1]),
+        let keys = match &colors {
+            Some(Rows::U8(colors)) => color_keys(in_c_order(colors)?, colors.shape()[1]),
+            Some(Rows::U16(colors)) => color_keys(in_c_order(colors)?, colors.shape()[1]),
             _ => None,
         };
-        let levels = py.detach(|| kmeans::Levels::new(rows, n_features, weights, n_clusters, keys));
-        Ok(Self { levels: levels.map_err(|error| raise(py, error))?, n_features })
+        let pyramid = py.detach(|| kmeans::Pyramid::new(rows, n_features, weights, n_clusters, keys));
+        Ok(Self { pyramid: pyramid.map_err(|error| raise(py, error))?, n_features })
     }
 
     /// Centres (k, d), those of `start` moved and the others found; the mean squared distance, and the steps.
@@ -78,30 +79,30 @@ impl Levels {
                 }
             },
         };
-        let found = py.detach(|| self.levels.fit(&config, &Threads::new(n_threads, &interrupted), &mut report));
+        let found = py.detach(|| self.pyramid.fit(&config, &Threads::new(n_threads, &interrupted), &mut report));
         if let Some(error) = failure {
             return Err(error);
         }
         let found = found.map_err(|error| raise(py, error))?;
-        let k = found.centres.len() / self.n_features;
-        Ok((found.centres.into_pyarray(py).reshape([k, self.n_features])?, found.error, found.n_iter))
+        let k = found.centers.len() / self.n_features;
+        Ok((found.centers.into_pyarray(py).reshape([k, self.n_features])?, found.error, found.n_iter))
     }
 
-    /// The nearest of the `centres` (k, d) for each sample, and the squared distance to it.
+    /// The nearest of the `centers` (k, d) for each sample, and the squared distance to it.
     fn nearest<'py>(
         &self,
         py: Python<'py>,
-        centres: PyReadonlyArray2<'py, f64>,
+        centers: PyReadonlyArray2<'py, f64>,
         n_threads: usize,
     ) -> PyResult<LabelArrays<'py>> {
-        let centres = self.points(&centres)?;
-        let found = py.detach(|| self.levels.nearest(centres, &Threads::new(n_threads, &interrupted)));
+        let centers = self.points(&centers)?;
+        let found = py.detach(|| self.pyramid.nearest(centers, &Threads::new(n_threads, &interrupted)));
         let (labels, distances) = found.map_err(|error| raise(py, error))?;
         Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
     }
 }
 
-impl Levels {
+impl ColorPyramid {
     /// Values of (k, d) points.
     fn points<'a>(&self, points: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
         let (found, d) = (points.shape()[1], self.n_features);
@@ -112,18 +113,18 @@ impl Levels {
     }
 }
 
-/// Coordinates (n, 3) of (n, 3) uint8 or uint16 `colours` in a space like `OKLab`: the light of each stored value by table,
+/// Coordinates (n, 3) of (n, 3) uint8 or uint16 `colors` in a space like `OKLab`: the light of each stored value by table,
 /// weights (3, 3) of the light in the `cones`, and of the cube roots of their responses in the `axes`.
 #[pyfunction]
 pub(crate) fn oklab<'py>(
     py: Python<'py>,
-    colours: Rows<'py>,
+    colors: Rows<'py>,
     linear: PyReadonlyArray1<'py, f32>,
     cones: [[f32; 3]; 3],
     axes: [[f32; 3]; 3],
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let space = Space { linear: linear.as_slice()?, cones, axes };
-    let found = crate::convert::with_rows!(colours, |values, _d, _T| py.detach(|| coordinates(values, &space)));
+    let found = crate::convert::with_rows!(colors, |values, _d, _T| py.detach(|| coordinates(values, &space)));
     let found = found.map_err(|error| raise(py, error))?;
     let n = found.len() / 3;
     found.into_pyarray(py).reshape([n, 3])
@@ -132,17 +133,17 @@ pub(crate) fn oklab<'py>(
 /// Labels, and squared distances.
 type LabelArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<f32>>);
 
-/// The nearest of the `centres` (k, d) for each of the `samples` (n, d), and the squared distance to it.
+/// The nearest of the `centers` (k, d) for each of the `samples` (n, d), and the squared distance to it.
 #[pyfunction]
 pub(crate) fn nearest<'py>(
     py: Python<'py>,
     samples: PyReadonlyArray2<'py, f32>,
-    centres: PyReadonlyArray2<'py, f64>,
+    centers: PyReadonlyArray2<'py, f64>,
     n_threads: usize,
 ) -> PyResult<LabelArrays<'py>> {
-    let (rows, d, centres) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&centres)?);
+    let (rows, d, centers) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&centers)?);
     let (labels, distances) = py
-        .detach(|| kmeans::nearest(rows, d, centres, &Threads::new(n_threads, &interrupted)))
+        .detach(|| kmeans::nearest(rows, d, centers, &Threads::new(n_threads, &interrupted)))
         .map_err(|error| raise(py, error))?;
     Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
 }

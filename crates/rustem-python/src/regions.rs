@@ -7,12 +7,12 @@ use numpy::{
     PyReadonlyArray3, PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
-use rustem_core::features::Picture;
-use rustem_core::merging::Weights;
+use rustem_core::element::Element;
 use rustem_core::parallel::Threads;
-use rustem_core::pieces::LabelMap;
+use rustem_core::regions::Raster;
+use rustem_core::regions::Weights;
 use rustem_core::regions::{Config, hierarchy};
-use rustem_core::samples::Element;
+use rustem_core::spatial::LabelMap;
 
 use crate::convert::{in_c_order, interrupted, raise};
 
@@ -69,7 +69,7 @@ fn regions_of<'py, E: Element + NumpyElement>(
 ) -> PyResult<HierarchyArrays<'py>> {
     let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
     let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
-    let picture = Picture { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
+    let picture = Raster { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
     let mut failure: Option<PyErr> = None;
     let mut stages = |name: &'static str| match progress.map(|call| Python::attach(|py| call.call1(py, (name,)))) {
         Some(Err(error)) => {
@@ -96,31 +96,32 @@ fn regions_of<'py, E: Element + NumpyElement>(
     ))
 }
 
-/// Connected pieces of a label map (depth, height, width): the piece of each pixel, or the largest uint32 where the
+/// Connected components of a label map (depth, height, width): the component of each pixel, or the largest uint32 where the
 /// label is negative, and their number.
 #[pyfunction]
-pub(crate) fn pieces<'py>(
+pub(crate) fn connected_components<'py>(
     py: Python<'py>,
     labels: PyReadonlyArray3<'py, i32>,
 ) -> PyResult<(Bound<'py, PyArray3<u32>>, usize)> {
     let map = label_map(&labels)?;
-    let found = py.detach(|| map.pieces(&Threads::new(1, &interrupted))).map_err(|error| raise(py, error))?;
+    let found =
+        py.detach(|| map.connected_components(&Threads::new(1, &interrupted))).map_err(|error| raise(py, error))?;
     Ok((found.0.into_pyarray(py).reshape(map.shape)?, found.1))
 }
 
-/// The label (n,) of each piece after those under `min_size` pixels have gone over to the neighbours that fit best, by
+/// The label (n,) of each component after those under `min_size` pixels have gone over to the neighbours that fit best, by
 /// `affinity` (n, k).
 #[pyfunction]
-pub(crate) fn absorb_pieces<'py>(
+pub(crate) fn absorb_components<'py>(
     py: Python<'py>,
     labels: PyReadonlyArray3<'py, i32>,
-    pieces: PyReadonlyArray3<'py, u32>,
+    components: PyReadonlyArray3<'py, u32>,
     affinity: PyReadonlyArray2<'py, f32>,
     min_size: usize,
 ) -> PyResult<Bound<'py, PyArray1<i32>>> {
-    let (map, pieces, values) = (label_map(&labels)?, pieces.as_slice()?, affinity.as_slice()?);
+    let (map, components, values) = (label_map(&labels)?, components.as_slice()?, affinity.as_slice()?);
     let (n, k) = (affinity.shape()[0], affinity.shape()[1]);
-    py.detach(|| map.absorb(pieces, n, min_size, k, values, &Threads::new(1, &interrupted)))
+    py.detach(|| map.absorb_components(components, n, min_size, k, values, &Threads::new(1, &interrupted)))
         .map(|labels| labels.into_pyarray(py))
         .map_err(|error| raise(py, error))
 }
