@@ -4,8 +4,8 @@
 //! finds a start, fits a [`mixture::Mixture`] and labels the colours. This crate knows no Python, prints nothing and does
 //! not panic on any input.
 //!
-//! A house of floors. A room imports only from lower floors; rooms on one floor do not know each other, but where the
-//! table in `tests/floors.rs` says so:
+//! A house of floors. A room imports only from lower floors; rooms on one floor do not know each other; `tests/floors.rs`
+//! sees to it. Inside a room the files are private, and its `mod.rs` says what others may use.
 //!
 //! ```text
 //! 8  regions                           a picture's regions, as a tree of merges
@@ -29,7 +29,7 @@ pub mod error;
 mod kernels;
 pub mod kmeans;
 pub mod mixture;
-mod morton;
+pub mod morton;
 pub mod parallel;
 pub mod regions;
 pub mod samples;

@@ -5,7 +5,6 @@ use fearless_simd::Simd;
 use crate::element::{Element, with_known_features};
 use crate::error::{Error, Result};
 use crate::morton;
-pub use crate::morton::color_keys;
 use crate::parallel::LEAST_WORK;
 use crate::simd::{Aligned, Real, dispatch, level};
 

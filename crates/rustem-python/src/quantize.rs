@@ -9,8 +9,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::colors::{Space, coordinates};
 use rustem_core::kmeans::{self, Config};
+use rustem_core::morton::color_keys;
 use rustem_core::parallel::Threads;
-use rustem_core::samples::color_keys;
 
 use crate::convert::{Rows, in_c_order, interrupted, raise};
 

@@ -14,32 +14,9 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::densities::Densities;
+use super::densities::{Bounds, Densities};
 use super::moments::Form;
 use crate::simd::{Lanes, Real, load, splat, store};
-
-/// A multiple of every vector width.
-const PADDING: usize = 16;
-
-/// The parameters of [`Densities`], one row each, with the components along the lanes.
-pub(crate) struct Bounds<T> {
-    rows: Vec<T>,
-    padded: usize,
-    margin: T,
-}
-
-impl<T: Real> Bounds<T> {
-    pub(crate) fn new(densities: &Densities<T>) -> Self {
-        let padded = densities.n_components.next_multiple_of(PADDING);
-        let mut rows = vec![T::ONE; densities.stride * padded];
-        rows[(densities.stride - 1) * padded..].fill(T::LOWEST);
-        for (component, parameters) in densities.parameters.chunks_exact(densities.stride).enumerate() {
-            rows[component..].iter_mut().step_by(padded).zip(parameters).for_each(|(to, from)| *to = *from);
-        }
-        let margin = f64::from(T::MANTISSA_BITS) + 2.0 + (densities.n_components as f64).log2().ceil();
-        Self { rows, padded, margin: T::from_f64(margin) }
-    }
-}
 
 /// Writes to `components` those that count in the box around `middle` with half widths `half`; returns best − margin.
 #[inline(always)]

@@ -1,8 +1,6 @@
 //! A mixture as the kernels read it.
 
-use super::component_pruning::Bounds;
 use super::moments::Form;
-use super::{full_large, full_small};
 use crate::covariance::{half_log_det_precision, map_covariances, precision_factor};
 use crate::error::{Error, Result};
 use crate::mixture::Mixture;
@@ -10,6 +8,10 @@ use crate::parallel::Threads;
 use crate::samples::MAX_SORTED_FEATURES;
 use crate::simd::Real;
 
+/// Up to this number of features full covariances have a kernel of their own.
+const MAX_SMALL: usize = 8;
+/// Rows of a product that share each load of a vector: with two vectors, 12 sums fit the 16 registers of AVX2.
+pub(super) const ROWS: usize = 6;
 /// Fewer components than this are all looked at in every tile: on photographs, to ask takes 0.15 ns a sample and saves as
 /// much with 4 components (0.2 ns spherical, 0.1 full).
 const MIN_SKIPPED: usize = 4;
@@ -30,7 +32,7 @@ pub(crate) struct Densities<T> {
     /// own before they are added up.
     pub(crate) offset: T,
     pub(crate) parameters: Vec<T>,
-    /// The factors of full covariances as [`full_large`] reads them.
+    /// The factors of full covariances as [`super::full_large`] reads them.
     panels: Vec<T>,
     /// Set where leaving out components may pay: few features, many components.
     pub(crate) bounds: Option<Bounds<T>>,
@@ -80,7 +82,7 @@ impl<T: Real> Densities<T> {
         let mut densities =
             Self { form, n_features: d, n_components: k, stride, offset, parameters, panels: Vec::new(), bounds: None };
         if densities.is_large() {
-            densities.panels = (0..k).flat_map(|j| full_large::panels(&densities.of(j)[d..], d)).collect();
+            densities.panels = (0..k).flat_map(|j| panels(&densities.of(j)[d..], d)).collect();
         }
         if d <= MAX_SORTED_FEATURES && k >= MIN_SKIPPED {
             densities.bounds = Some(Bounds::new(&densities));
@@ -88,9 +90,9 @@ impl<T: Real> Densities<T> {
         densities
     }
 
-    /// Whether [`full_large`] has these densities.
+    /// Whether [`super::full_large`] has these densities.
     pub(super) fn is_large(&self) -> bool {
-        self.form == Form::Full && self.n_features > full_small::MAX_FEATURES
+        self.form == Form::Full && self.n_features > MAX_SMALL
     }
 
     /// The parameters of one component: mean, factor, constant.
@@ -110,4 +112,45 @@ impl<T: Real> Densities<T> {
     pub(crate) fn means(&self) -> Vec<f64> {
         (0..self.n_components).flat_map(|j| self.of(j)[..self.n_features].iter().map(|value| value.to_f64())).collect()
     }
+}
+
+/// A multiple of every vector width.
+const PADDING: usize = 16;
+
+/// The parameters of [`Densities`], one row each, with the components along the lanes.
+pub(crate) struct Bounds<T> {
+    pub(super) rows: Vec<T>,
+    pub(super) padded: usize,
+    pub(super) margin: T,
+}
+
+impl<T: Real> Bounds<T> {
+    fn new(densities: &Densities<T>) -> Self {
+        let padded = densities.n_components.next_multiple_of(PADDING);
+        let mut rows = vec![T::ONE; densities.stride * padded];
+        rows[(densities.stride - 1) * padded..].fill(T::LOWEST);
+        for (component, parameters) in densities.parameters.chunks_exact(densities.stride).enumerate() {
+            rows[component..].iter_mut().step_by(padded).zip(parameters).for_each(|(to, from)| *to = *from);
+        }
+        let margin = negligible::<T>(densities.n_components);
+        Self { rows, padded, margin: T::from_f64(margin) }
+    }
+}
+
+/// By how many powers of two a component may fall behind before it is lost in rounding.
+pub(super) fn negligible<T: Real>(n_components: usize) -> f64 {
+    f64::from(T::MANTISSA_BITS) + 2.0 + (n_components as f64).log2().ceil()
+}
+
+/// A lower triangle, row by row, in panels of [`ROWS`] rows, column by column, zeros above the diagonal.
+fn panels<T: Real>(triangle: &[T], d: usize) -> Vec<T> {
+    let mut panels = Vec::new();
+    for start in (0..d).step_by(ROWS) {
+        for column in 0..d.min(start + ROWS) {
+            panels.extend((start..start + ROWS).map(|row| {
+                if column <= row && row < d { triangle[row * (row + 1) / 2 + column] } else { T::default() }
+            }));
+        }
+    }
+    panels
 }

@@ -11,13 +11,11 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::densities::Densities;
+use super::densities::{Densities, ROWS, negligible};
 use super::moments::Moments;
 use crate::samples::TILE;
 use crate::simd::{Aligned, Lanes, Real, Row, load, splat, store};
 
-/// Rows of a product that share each load of a vector: with two vectors, 12 sums fit the 16 registers of AVX2.
-const ROWS: usize = 6;
 /// Vectors of samples that share each load of a factor.
 const VECTORS: usize = 2;
 /// Up to this number of features, vectors of samples serve the M-step better.
@@ -59,19 +57,6 @@ fn padded(d: usize) -> usize {
     d.next_multiple_of(ROWS).next_multiple_of(PADDING)
 }
 
-/// A lower triangle, row by row, in panels of [`ROWS`] rows, column by column, zeros above the diagonal.
-pub(super) fn panels<T: Real>(triangle: &[T], d: usize) -> Vec<T> {
-    let mut panels = Vec::new();
-    for start in (0..d).step_by(ROWS) {
-        for column in 0..d.min(start + ROWS) {
-            panels.extend((start..start + ROWS).map(|row| {
-                if column <= row && row < d { triangle[row * (row + 1) / 2 + column] } else { T::default() }
-            }));
-        }
-    }
-    panels
-}
-
 /// log₂ of weight times density of each component (k, TILE) for a tile's values (d, TILE).
 ///
 /// A squared distance only grows from panel to panel. Where a component has fallen behind the best one before it by more
@@ -103,11 +88,6 @@ pub(super) fn joint_tile<S: Simd, T: Real>(
         }
         scratch.order[..=leader].rotate_right(1);
     }
-}
-
-/// By how many powers of two a component may fall behind before it is lost in rounding.
-fn negligible<T: Real>(n_components: usize) -> f64 {
-    f64::from(T::MANTISSA_BITS) + 2.0 + (n_components as f64).log2().ceil()
 }
 
 /// x − mean for [`VECTORS`] vectors of samples, feature by feature. Rows of a tile would share few sets of the

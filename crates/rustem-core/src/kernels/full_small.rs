@@ -9,8 +9,6 @@ use super::shape::{GROUP, Shape, add};
 use crate::samples::TILE;
 use crate::simd::{Lanes, Real, load, splat};
 
-/// Up to this number of features full covariances have a kernel of their own.
-pub(super) const MAX_FEATURES: usize = 8;
 /// Lower triangles of D rows.
 pub(super) struct Full<const D: usize>;
 

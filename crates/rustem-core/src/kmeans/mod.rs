@@ -74,7 +74,7 @@ pub struct Pyramid {
 
 impl Pyramid {
     /// Sorts samples (n, d) for fits of about `n_clusters` centres, by `keys` where there are any, as from
-    /// [`crate::samples::color_keys`]. Samples in the order of their keys stay as they are, much sooner.
+    /// [`crate::morton::color_keys`]. Samples in the order of their keys stay as they are, much sooner.
     ///
     /// # Errors
     /// Samples, weights or keys that are none.

@@ -1,7 +1,7 @@
 //! The one place that knows CPUs: the level is chosen here, once, and everything that has a body for each level obeys it.
 //!
-//! A body is written once over the lanes of any CPU; [`dispatch`] instantiates it for each level, and calls the one for
-//! [`level`].
+//! A body is written once over the lanes of any CPU; `dispatch` instantiates it for each level, and calls the one for
+//! `level`.
 
 #![expect(clippy::inline_always, reason = "must become part of the function that enables a CPU level")]
 
