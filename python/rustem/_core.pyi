@@ -14,7 +14,6 @@ __all__ = [
     "dither",
     "encode_png16",
     "fit",
-    "fit_informed",
     "label",
     "log_densities",
     "nearest",
@@ -23,40 +22,39 @@ __all__ = [
     "regions",
     "responsibilities",
     "simd_level",
-    "step_informed",
+    "step",
     "sums_by_label",
 ]
 
 # (covariance type, weights (k,), means (k, d), covariances in the family's shape)
 _Mixture: TypeAlias = tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
-class _FitOptions(TypedDict):
+# Of a start that is sought
+class _StartOptions(TypedDict):
     n_components: int
     covariance_type: str
     init_params: str
     weights_init: list[float] | None
     means_init: list[float] | None
     precisions_init: list[float] | None
-    tol: float
-    max_iter: int
-    acceleration: str
     n_init: int
-    reg_covar: float
-    covariance_floor: float
     seed: int
-    n_threads: int
 
-class _InformedOptions(TypedDict):
-    tol: float
-    max_iter: int
-    before: float | None
-    reg_covar: float
-    covariance_floor: float
+class _PriorOptions(TypedDict):
     frozen_means: list[bool]
     frozen_covariances: list[bool]
     prior_weight: float
     covariance_prior: list[float] | None
     degrees_of_freedom: float
+
+class _FitOptions(TypedDict):
+    tol: float
+    tol_is_step: bool
+    before: float | None
+    max_iter: int
+    acceleration: str
+    reg_covar: float
+    covariance_floor: float
     n_threads: int
 
 def count_cells(pixels: NDArray[np.uint8], n_threads: int) -> tuple[NDArray[np.uint16], NDArray[np.uint64]]: ...
@@ -74,18 +72,12 @@ def fit(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,
     unit: float,
+    start: _Mixture | _StartOptions,
+    prior: _PriorOptions | None,
     options: _FitOptions,
     progress: Callable[[int, float], object] | None,
-) -> tuple[_Mixture, list[float], bool, NDArray[np.uint32], float]: ...
-def fit_informed(
-    samples: NDArray[Any],
-    sample_weight: NDArray[np.float64] | None,
-    unit: float,
-    start: _Mixture,
-    options: _InformedOptions,
-    progress: Callable[[int, float], object] | None,
-) -> tuple[_Mixture, list[float], bool]: ...
-def step_informed(
+) -> tuple[_Mixture, list[float], bool, tuple[NDArray[np.uint32], float] | None]: ...
+def step(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,
     unit: float,
@@ -93,7 +85,8 @@ def step_informed(
     current: _Mixture,
     rate: float,
     n_seen: float,
-    options: _InformedOptions,
+    prior: _PriorOptions,
+    options: _FitOptions,
 ) -> tuple[_Mixture, _Mixture]: ...
 def label(
     samples: NDArray[Any], sample_weight: NDArray[np.float64] | None, unit: float, mixture: _Mixture, n_threads: int

@@ -9,7 +9,7 @@ import numpy as np
 from rustem import _core
 from rustem._validation import progress_callback
 from rustem.exceptions import InvalidInputError
-from rustem.mixture import Mixture
+from rustem.mixture import Mixture, _of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,13 +37,14 @@ def fit(
     rows: NDArray[Any],
     weight: NDArray[np.float64] | None,
     start: Mixture,
-    options: _core._InformedOptions,
+    prior: _core._PriorOptions,
+    options: _core._FitOptions,
     progress: Progress,
 ) -> Run:
     """Textbook EM."""
     with progress_callback(progress, options["max_iter"]) as callback:
-        parameters, history, converged = _core.fit_informed(rows, weight, 1.0, start._arrays(), options, callback)
-    return Run(_mixture(parameters), history, converged)
+        parameters, history, converged, _ = _core.fit(rows, weight, 1.0, start._arrays(), prior, options, callback)
+    return Run(_of(parameters), history, converged)
 
 
 def step(
@@ -51,16 +52,15 @@ def step(
     weight: NDArray[np.float64] | None,
     stream: Stream | None,
     current: Mixture,
-    options: _core._InformedOptions,
+    prior: _core._PriorOptions,
+    options: _core._FitOptions,
 ) -> tuple[Stream, Mixture]:
     """One step on a batch, by (number of batches + 1) ** -0.6; the first batch alone decides on the first step."""
     statistics, n_steps, n_seen = (current, 0, 0.0) if stream is None else stream
     rate = 1.0 if n_steps == 0 else (n_steps + 1) ** -0.6
     n_seen += len(rows) if weight is None else float(weight.sum())
-    told, mixture = _core.step_informed(
-        rows, weight, 1.0, statistics._arrays(), current._arrays(), rate, n_seen, options
-    )
-    return Stream(_mixture(told), n_steps + 1, n_seen), _mixture(mixture)
+    told, mixture = _core.step(rows, weight, 1.0, statistics._arrays(), current._arrays(), rate, n_seen, prior, options)
+    return Stream(_of(told), n_steps + 1, n_seen), _of(mixture)
 
 
 def held(name: str, value: ArrayLike | None, k: int) -> list[bool]:
@@ -84,8 +84,3 @@ def prior_scale(value: ArrayLike | None, covariance_type: CovarianceType, d: int
         raise InvalidInputError(f"covariance_prior has shape {scale.shape}: give {wanted}")
     flat: list[float] = scale.ravel().tolist()
     return flat
-
-
-def _mixture(parameters: _core._Mixture) -> Mixture:
-    covariance_type, weights, means, covariances = parameters
-    return Mixture(weights, means, covariances, cast("CovarianceType", covariance_type))

@@ -350,23 +350,27 @@ def fit_mixture(
         to_the_end = tol > 0 and max_iter >= SEARCHES_FROM and acceleration is not None and reg_covar == 0
         pays = covariance_type == "full" and covariance_floor > 0
         init_params = "search" if pays and to_the_end else "k-means++"
-    options: _core._FitOptions = {
+    start: _core._StartOptions = {
         "n_components": k,
         "covariance_type": covariance_type,
         "init_params": init_params,
         "weights_init": _start("weights_init", weights_init, (k,)),
         "means_init": _start("means_init", means_init, (k, d)),
         "precisions_init": _start("precisions_init", precisions_init, shapes[covariance_type]),
+        "n_init": check_integer("n_init", n_init),
+        "seed": check_seed(random_state),
+    }
+    options: _core._FitOptions = {
         "tol": tol,
+        "tol_is_step": False,
+        "before": None,
         "max_iter": max_iter,
         "acceleration": "none" if acceleration is None else acceleration,
-        "n_init": check_integer("n_init", n_init),
         "reg_covar": reg_covar,
         "covariance_floor": covariance_floor,
-        "seed": check_seed(random_state),
         "n_threads": check_threads(n_threads),
     }
-    fit = _run(rows, check_weights(sample_weight, len(rows)), unit, options, progress)
+    fit = _run(rows, check_weights(sample_weight, len(rows)), unit, start, options, progress)
     if tol > 0 and not fit.converged:
         change = fit.history[-1] - fit.history[-2] if fit.n_iter > 1 else float("nan")
         message = f"not converged after {max_iter} iterations (last change {change:.2g} nats): raise max_iter or tol"
@@ -378,12 +382,16 @@ def _run(
     rows: NDArray[Any],
     weights: NDArray[np.float64] | None,
     unit: float,
+    start: _core._StartOptions,
     options: _core._FitOptions,
     progress: Progress,
 ) -> FitResult:
     """The core's fit; whether it converged is for the caller to tell."""
-    with progress_callback(progress, options["max_iter"] * options["n_init"]) as callback:
-        parameters, history, converged, labels, log_likelihood = _core.fit(rows, weights, unit, options, callback)
+    with progress_callback(progress, options["max_iter"] * start["n_init"]) as callback:
+        fit = _core.fit(rows, weights, unit, start, None, options, callback)
+    parameters, history, converged, labelled = fit
+    assert labelled is not None
+    labels, log_likelihood = labelled
     mixture = _of(parameters)
     on_floor = mixture.on_floor(options["covariance_floor"])
     return FitResult(mixture, np.array(history), converged, labels, log_likelihood, on_floor)

@@ -45,9 +45,8 @@ fn one_pass<T: Real>(criterion: &mut Criterion, group: &str, n: usize, d: usize,
         let mixture = initialize(&samples, k, family, &start(0), regularization, &threads).expect("a start");
         let config = Config::textbook(0.0, 1, regularization);
         group.bench_function(BenchmarkId::new(name, format!("d{d} k{k}")), |bencher| {
-            bencher.iter(|| {
-                fit(&samples, black_box(mixture.clone()), config, &threads, &mut |_, _| ControlFlow::Continue(()))
-            });
+            bencher
+                .iter(|| fit(&samples, black_box(&mixture), config, &threads, &mut |_, _| ControlFlow::Continue(())));
         });
     }
     group.finish();

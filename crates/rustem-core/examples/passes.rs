@@ -56,12 +56,12 @@ fn main() {
         let first = initialize(&samples, k, covariance_type, &start, regularization, &pools[0]).expect("a start");
         let config = |max_iter| Config::textbook(0.0, max_iter, regularization);
         let mut quiet = |_, _| ControlFlow::Continue(());
-        let warm = fit(&samples, first, config(WARM), &pools[0], &mut quiet).expect("a fit").mixture;
+        let warm = fit(&samples, &first, config(WARM), &pools[0], &mut quiet).expect("a fit").mixture;
         let (begin, mut best) = (Instant::now(), vec![f64::MAX; pools.len()]);
         while begin.elapsed().as_secs_f64() < SECONDS * pools.len() as f64 {
             for (threads, best) in pools.iter().zip(&mut best) {
                 let start = Instant::now();
-                fit(&samples, warm.clone(), config(1), threads, &mut quiet).expect("a fit");
+                fit(&samples, &warm, config(1), threads, &mut quiet).expect("a fit");
                 *best = best.min(start.elapsed().as_secs_f64());
             }
         }

@@ -254,6 +254,18 @@ pub(crate) fn add_to_diagonal(covariance: &mut [f64], family: CovarianceType, d:
     covariance.iter_mut().step_by(step).for_each(|entry| *entry += value);
 }
 
+/// Adds a multiple of x xᵀ to a covariance, as far as its family can tell.
+pub(crate) fn add_outer(covariance: &mut [f64], family: CovarianceType, times: f64, x: &[f64]) {
+    let d = x.len();
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            covariance.iter_mut().enumerate().for_each(|(at, sum)| *sum += times * x[at / d] * x[at % d]);
+        }
+        CovarianceType::Diag => covariance.iter_mut().zip(x).for_each(|(sum, x)| *sum += times * x * x),
+        CovarianceType::Spherical => covariance[0] += times * x.iter().map(|x| x * x).sum::<f64>() / d as f64,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,9 +27,13 @@ pub fn remaining_gain(history: &[f64]) -> f64 {
     }
 }
 
-/// The size of the last change; infinite before the first one.
-pub(crate) fn last_step(history: &[f64]) -> f64 {
-    if let [.., before, last] = history { (last - before).abs() } else { f64::INFINITY }
+/// The size of the last change, the first one being that from `before`; infinite where there was none.
+pub(crate) fn last_step(before: Option<f64>, history: &[f64]) -> f64 {
+    match (before, history) {
+        (_, [.., before, last]) => (last - before).abs(),
+        (Some(before), [only]) => (only - before).abs(),
+        _ => f64::INFINITY,
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The M-step: from moments to the mixture that they ask for.
 
+use super::prior::Prior;
 use crate::covariance::{CovarianceType, Regularization, add_to_diagonal, lift_all};
 use crate::error::Result;
 use crate::kernels::Moments;
 use crate::mixture::Mixture;
 use crate::parallel::Threads;
 
-/// The M-step: the mixture that the moments, taken about `about` (k, d), ask for.
+/// The M-step: the mixture that the moments, taken about `about` (k, d), and the prior ask for.
 ///
-/// A component with next to no responsibility keeps its mean and covariance, with the weight it has: it stays
-/// harmless, and can be told by that weight.
+/// A component with next to no responsibility keeps its mean and, without a prior, its covariance, with the weight it
+/// has: it stays harmless, and can be told by that weight.
 ///
 /// # Errors
 /// An interruption.
@@ -17,18 +18,40 @@ pub(crate) fn maximize(
     mixture: &Mixture,
     moments: &Moments,
     about: &[f64],
+    prior: &Prior,
     regularization: Regularization,
     threads: &Threads,
 ) -> Result<Mixture> {
     let (family, d) = (mixture.covariance_type, mixture.n_features);
+    let mut next = likeliest(mixture, moments, about);
+    prior.impose(&mut next, mixture, moments);
     let total: f64 = moments.mass.iter().sum();
-    let alive = |j: usize| moments.mass[j] > 1e-10 * total;
+    let told = family == CovarianceType::Tied || prior.covariance_prior.is_some();
+    let changed = |j: usize| (told || is_alive(moments.mass[j], total)) && !prior.holds_covariance(j);
+    for (j, covariance) in next.covariances.chunks_mut(family.values_each(d)).enumerate() {
+        if changed(j) {
+            add_to_diagonal(covariance, family, d, regularization.added);
+        }
+    }
+    lift_all(&mut next.covariances, family, d, regularization.floor, threads, changed)?;
+    Ok(next)
+}
+
+/// Whether a component has enough of the `total` responsibility to tell its parameters.
+fn is_alive(mass: f64, total: f64) -> bool {
+    mass > 1e-10 * total
+}
+
+/// The mixture of the highest likelihood.
+fn likeliest(mixture: &Mixture, moments: &Moments, about: &[f64]) -> Mixture {
+    let (family, d) = (mixture.covariance_type, mixture.n_features);
+    let total: f64 = moments.mass.iter().sum();
     let mut next = mixture.clone();
     let mut pooled = vec![0.0; if family == CovarianceType::Tied { d * d } else { 0 }];
     for j in 0..mixture.n_components() {
         let mass = moments.mass[j];
         next.weights[j] = mass / total;
-        if !alive(j) {
+        if !is_alive(mass, total) {
             continue;
         }
         let shift: Vec<f64> = moments.first[j * d..(j + 1) * d].iter().map(|sum| sum / mass).collect();
@@ -45,14 +68,7 @@ pub(crate) fn maximize(
     if family == CovarianceType::Tied {
         next.covariances = pooled;
     }
-    let changed = |j: usize| family == CovarianceType::Tied || alive(j);
-    for (j, covariance) in next.covariances.chunks_mut(family.values_each(d)).enumerate() {
-        if changed(j) {
-            add_to_diagonal(covariance, family, d, regularization.added);
-        }
-    }
-    lift_all(&mut next.covariances, family, d, regularization.floor, threads, changed)?;
-    Ok(next)
+    next
 }
 
 /// Second moments about an old mean, divided by the mass and moved to the new mean.

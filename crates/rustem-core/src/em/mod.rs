@@ -26,31 +26,47 @@ pub use convergence::remaining_gain;
 use e_step::expect;
 use m_step::maximize;
 pub use predict::{label, log_densities, responsibilities};
-pub use prior::{CovariancePrior, Knowledge, Plan, fit as fit_informed};
+pub use prior::{CovariancePrior, Prior};
 pub use restarts::{Labelled, fit_best};
 pub use start::{Method, Start, initialize, search};
 pub use stepwise::step;
 
-/// When to stop, and what keeps covariances away from zero.
+/// When to stop, what is known beforehand, and what keeps covariances away from zero.
 #[derive(Debug, Clone, Copy)]
-pub struct Config {
+pub struct Config<'a> {
     /// Converged when [`remaining_gain`] is less (nats per sample); 0: never.
     pub tol: f64,
     /// Converged when the last step gained less than `tol`, up or down, as scikit-learn has it.
     pub tol_is_step: bool,
+    /// The objective that the first pass is compared with, where steps are, and where there is one.
+    pub before: Option<f64>,
     /// The most passes over the samples.
     pub max_iter: usize,
     /// How passes are made fewer.
     pub acceleration: Acceleration,
     /// In the squared unit of the samples.
     pub regularization: Regularization,
+    /// Components that are held, and priors.
+    pub prior: &'a Prior,
 }
 
-impl Config {
+impl Config<'_> {
     /// Textbook EM, which stops at a step shorter than `tol`.
     #[must_use]
     pub fn textbook(tol: f64, max_iter: usize, regularization: Regularization) -> Self {
-        Self { tol, tol_is_step: true, max_iter, acceleration: Acceleration::None, regularization }
+        let (acceleration, prior) = (Acceleration::None, Prior::none());
+        Self { tol, tol_is_step: true, before: None, max_iter, acceleration, regularization, prior }
+    }
+
+    /// Where the M-step does not maximise the likelihood, it can fall, and its slope is not what the M-step tells.
+    fn acceleration(&self) -> Acceleration {
+        let tells = self.regularization.added <= 0.0 && self.prior.is_none();
+        if tells { self.acceleration } else { Acceleration::None }
+    }
+
+    /// What more passes promise to gain, or what the last one did.
+    fn left(&self, history: &[f64]) -> f64 {
+        if self.tol_is_step { last_step(self.before, history) } else { remaining_gain(history) }
     }
 }
 
@@ -59,44 +75,47 @@ impl Config {
 pub struct Fit {
     /// The M-step from the point of the highest likelihood.
     pub mixture: Mixture,
-    /// Mean log-likelihood (nats per sample) after each pass's E-step, before its M-step; that of the point kept, where
-    /// the pass tried one that is worse, or was on its way to another.
+    /// Mean log-likelihood (nats per sample) after each pass's E-step, before its M-step, plus the logarithm of the priors
+    /// over the number of samples; that of the point kept, where the pass tried one that is worse, or was on its way to
+    /// another.
     pub history: Vec<f64>,
     /// Whether [`remaining_gain`] fell below `tol`.
     pub converged: bool,
 }
 
-/// Fits a mixture from `start`, both in the samples' own unit.
+/// Fits a mixture from `start`, both in the samples' own unit: densities, E-step, M-step, until little is left to gain.
 ///
 /// # Errors
-/// A covariance that is not positive-definite; an interruption.
+/// A prior that does not fit; a covariance that is not positive-definite; an interruption.
 pub fn fit<T: Real>(
     samples: &Samples<T>,
-    start: Mixture,
+    start: &Mixture,
     config: Config,
     threads: &Threads,
     progress: Progress,
 ) -> Result<Fit> {
+    config.prior.check(start)?;
     let (center, scale) = (&samples.center, samples.scale);
-    let regularization = config.regularization.standardized::<T>(scale);
-    // Where the M-step does not maximise the likelihood, it can fall, and its slope is not what the M-step tells.
-    let acceleration = if regularization.added > 0.0 { Acceleration::None } else { config.acceleration };
+    let (prior, regularization) = (config.prior.standardized(scale), config.regularization.standardized::<T>(scale));
     let rounding = if size_of::<T>() == 4 { 1e-6 } else { 1e-12 };
-    let mut ascent = Ascent::new(start.standardized(center, scale), acceleration, regularization.floor, rounding);
+    let first = start.clone().standardized(center, scale);
+    let mut ascent = Ascent::new(first, config.acceleration(), regularization.floor, rounding);
     let mut history: Vec<f64> = Vec::new();
     let mut converged = false;
     while history.len() < config.max_iter && !converged {
         let densities = Densities::<T>::new(&ascent.trial, threads)?;
         let moments = expect(samples, &densities, threads)?;
-        let next = maximize(&ascent.trial, &moments, &densities.means(), regularization, threads)?;
-        history.push(ascent.take(samples.mean_log_density(moments.log_likelihood), next));
-        let left = if config.tol_is_step { last_step(&history) } else { remaining_gain(&history) };
-        converged = ascent.arrived && left < config.tol;
+        let next = maximize(&ascent.trial, &moments, &densities.means(), &prior, regularization, threads)?;
+        let log_prior = prior.log_density(&ascent.trial) / samples.total_weight();
+        history.push(ascent.take(samples.mean_log_density(moments.log_likelihood) + log_prior, next));
+        converged = ascent.arrived && config.left(&history) < config.tol;
         if progress(history.len(), history[history.len() - 1]).is_break() {
             return Err(Error::Interrupted);
         }
     }
-    Ok(Fit { mixture: ascent.into_mixture().restored(center, scale), history, converged })
+    let mut mixture = ascent.into_mixture().restored(center, scale);
+    config.prior.keep(start, &mut mixture);
+    Ok(Fit { mixture, history, converged })
 }
 
 #[cfg(test)]
@@ -135,8 +154,16 @@ mod tests {
         threads: &Threads,
     ) -> Fit {
         let first = initialize(samples, k, family, &start(3), FLOOR, threads).expect("a start");
-        let config = Config { tol: 0.0, tol_is_step: false, max_iter: 40, acceleration, regularization: FLOOR };
-        fit(samples, first, config, threads, &mut |_, _| ControlFlow::Continue(())).expect("a fit")
+        let config = Config {
+            tol: 0.0,
+            tol_is_step: false,
+            before: None,
+            max_iter: 40,
+            acceleration,
+            regularization: FLOOR,
+            prior: Prior::none(),
+        };
+        fit(samples, &first, config, threads, &mut |_, _| ControlFlow::Continue(())).expect("a fit")
     }
 
     #[test]
@@ -201,8 +228,7 @@ mod tests {
             initialize(&weighted, 4, CovarianceType::Full, &start(0), FLOOR, &Threads::single()).expect("a start");
         let config = Config::textbook(0.0, 20, FLOOR);
         let [a, b] = [&weighted, &plain].map(|samples| {
-            fit(samples, first.clone(), config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()))
-                .expect("a fit")
+            fit(samples, &first, config, &Threads::single(), &mut |_, _| ControlFlow::Continue(())).expect("a fit")
         });
         for (a, b) in
             a.mixture.means.iter().zip(&b.mixture.means).chain(a.mixture.covariances.iter().zip(&b.mixture.covariances))
@@ -252,7 +278,7 @@ mod tests {
         let threads = Threads::single();
         let first = initialize(&samples, 3, CovarianceType::Diag, &start(0), FLOOR, &threads).expect("a start");
         let config = Config::textbook(0.0, 100, FLOOR);
-        let outcome = fit(&samples, first, config, &threads, &mut |iteration, _| {
+        let outcome = fit(&samples, &first, config, &threads, &mut |iteration, _| {
             if iteration == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!(outcome.map(|fit| fit.history.len()), Err(Error::Interrupted));

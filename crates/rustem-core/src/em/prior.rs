@@ -1,27 +1,17 @@
-//! Plain EM with what is known beforehand: components held fixed, and priors for the maximum a posteriori fit; and its
-//! stepwise form for samples that come in batches.
+//! What is known beforehand: components held fixed, and priors for the maximum a posteriori fit.
 //!
 //! Priors as in Fraley & Raftery 2007 (doi:10.1007/s00357-007-0004-5): Dirichlet on the weights, inverse Wishart on the
 //! covariances (inverse gamma on single variances), none on the means. Departures: the weights' prior, which they leave
-//! out; and the mode is that of the covariances alone, since a flat prior on the means adds nothing to them. Stepwise
-//! EM as in Cappé & Moulines 2009 (doi:10.1111/j.1467-9868.2009.00698.x), with batches for single samples.
+//! out; and the mode is that of the covariances alone, since a flat prior on the means adds nothing to them.
 
-use super::Fit;
-use super::e_step::expect;
-use super::m_step;
-use crate::covariance::{
-    CovarianceType, Regularization, add_to_diagonal, half_log_det_precision, inverse, lift_all, precision_factor,
-};
+use crate::covariance::{CovarianceType, add_outer, half_log_det_precision, inverse, precision_factor};
 use crate::error::{Error, Result};
-use crate::kernels::{Densities, Moments};
+use crate::kernels::Moments;
 use crate::mixture::Mixture;
-use crate::parallel::{Progress, Threads};
-use crate::samples::Samples;
-use crate::simd::Real;
 
 /// What is known of a mixture before its samples are seen.
 #[derive(Debug, Clone, Default)]
-pub struct Knowledge {
+pub struct Prior {
     /// Components whose means stay; empty: none.
     pub held_means: Vec<bool>,
     /// Components whose covariances stay; empty: none. Of tied covariances all or none.
@@ -51,7 +41,23 @@ impl CovariancePrior {
     }
 }
 
-impl Knowledge {
+/// Nothing is known.
+static NONE: Prior =
+    Prior { held_means: Vec::new(), held_covariances: Vec::new(), prior_weight: 0.0, covariance_prior: None };
+
+impl Prior {
+    /// Nothing is known: the fit is that of the highest likelihood.
+    #[must_use]
+    pub fn none() -> &'static Self {
+        &NONE
+    }
+
+    /// Whether the samples alone decide.
+    pub(super) fn is_none(&self) -> bool {
+        let holds = self.held_means.contains(&true) || self.held_covariances.contains(&true);
+        !holds && self.prior_weight == 0.0 && self.covariance_prior.is_none()
+    }
+
     /// # Errors
     /// Lengths that do not fit the mixture; numbers out of range.
     pub fn check(&self, mixture: &Mixture) -> Result<()> {
@@ -82,65 +88,51 @@ impl Knowledge {
     }
 
     pub(super) fn standardized(&self, scale: f64) -> Self {
-        let mut knowledge = self.clone();
-        if let Some(prior) = &mut knowledge.covariance_prior {
-            prior.scale.iter_mut().for_each(|value| *value /= scale * scale);
+        let mut prior = self.clone();
+        if let Some(covariance) = &mut prior.covariance_prior {
+            covariance.scale.iter_mut().for_each(|value| *value /= scale * scale);
         }
-        knowledge
+        prior
     }
 
     fn holds_mean(&self, component: usize) -> bool {
         self.held_means.get(component).copied().unwrap_or(false)
     }
 
-    fn holds_covariance(&self, component: usize) -> bool {
+    pub(super) fn holds_covariance(&self, component: usize) -> bool {
         self.held_covariances.get(component).copied().unwrap_or(false)
     }
 
-    /// The M-step under this knowledge. Whatever is not held is at the optimum given what is: the posterior never falls.
-    pub(super) fn maximize(
-        &self,
-        mixture: &Mixture,
-        moments: &Moments,
-        about: &[f64],
-        regularization: Regularization,
-        threads: &Threads,
-    ) -> Result<Mixture> {
+    /// Turns `next`, the M-step of samples alone, into the M-step under this prior. Whatever is not held is at the optimum
+    /// given what is: the posterior never falls.
+    pub(super) fn impose(&self, next: &mut Mixture, mixture: &Mixture, moments: &Moments) {
         let (family, d, k) = (mixture.covariance_type, mixture.n_features, mixture.n_components());
-        let mut next = m_step::maximize(mixture, moments, about, Regularization::default(), threads)?;
         let total: f64 = moments.mass.iter().sum();
-        let each = family.values_each(d);
+        let (each, tied) = (family.values_each(d), family == CovarianceType::Tied);
         for j in 0..k {
             next.weights[j] = (moments.mass[j] + self.prior_weight) / (total + k as f64 * self.prior_weight);
             if self.holds_mean(j) {
                 let held = &mixture.means[j * d..(j + 1) * d];
                 let shift: Vec<f64> = next.means[j * d..(j + 1) * d].iter().zip(held).map(|(a, b)| a - b).collect();
                 next.means[j * d..(j + 1) * d].copy_from_slice(held);
-                let share = if family == CovarianceType::Tied { moments.mass[j] / total } else { 1.0 };
-                let which = if family == CovarianceType::Tied { 0 } else { j };
-                add_square(&mut next.covariances[which * each..(which + 1) * each], &shift, share, family);
+                let (which, share) = if tied { (0, moments.mass[j] / total) } else { (j, 1.0) };
+                add_outer(&mut next.covariances[which * each..(which + 1) * each], family, share, &shift);
             }
         }
         for (j, covariance) in next.covariances.chunks_mut(each).enumerate() {
             if self.holds_covariance(j) {
                 covariance.copy_from_slice(&mixture.covariances[j * each..(j + 1) * each]);
-                continue;
-            }
-            if let Some(prior) = &self.covariance_prior {
+            } else if let Some(prior) = &self.covariance_prior {
                 let per_value = if family == CovarianceType::Spherical { d as f64 } else { 1.0 };
-                let mass = per_value * if family == CovarianceType::Tied { total } else { moments.mass[j] };
+                let mass = per_value * if tied { total } else { moments.mass[j] };
                 let all = mass + prior.exponent(family, d);
                 covariance.iter_mut().zip(&prior.scale).for_each(|(s, psi)| *s = (*s * mass + psi) / all);
             }
-            add_to_diagonal(covariance, family, d, regularization.added);
         }
-        let free = |component| !self.holds_covariance(component);
-        lift_all(&mut next.covariances, family, d, regularization.floor, threads, free)?;
-        Ok(next)
     }
 
     /// Logarithm of the priors' density at a mixture, less a constant.
-    fn log_density(&self, mixture: &Mixture) -> f64 {
+    pub(super) fn log_density(&self, mixture: &Mixture) -> f64 {
         let (family, d) = (mixture.covariance_type, mixture.n_features);
         let mut sum = 0.0;
         if self.prior_weight > 0.0 {
@@ -156,83 +148,7 @@ impl Knowledge {
         }
         sum
     }
-}
 
-/// Adds share · shift shiftᵀ to a covariance of the family.
-pub(super) fn add_square(covariance: &mut [f64], shift: &[f64], share: f64, family: CovarianceType) {
-    let d = shift.len();
-    match family {
-        CovarianceType::Full | CovarianceType::Tied => {
-            for (index, value) in covariance.iter_mut().enumerate() {
-                *value += share * shift[index / d] * shift[index % d];
-            }
-        }
-        CovarianceType::Diag => covariance.iter_mut().zip(shift).for_each(|(value, a)| *value += share * a * a),
-        CovarianceType::Spherical => covariance[0] += share * shift.iter().map(|a| a * a).sum::<f64>() / d as f64,
-    }
-}
-
-/// tr Σ⁻¹ Ψ.
-fn trace(covariance: &[f64], scale: &[f64], family: CovarianceType, d: usize) -> f64 {
-    // Both are symmetric: the trace of their product is the sum of the products of their entries.
-    inverse(covariance, family, d)
-        .map_or(f64::INFINITY, |precision| precision.iter().zip(scale).map(|(p, s)| p * s).sum())
-}
-
-/// What [`fit`] is asked for.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Converged when the objective changes by less (nats per sample); 0: never.
-    pub tol: f64,
-    /// The most iterations.
-    pub max_iter: usize,
-    /// The objective that the first iteration is compared with, where there is one.
-    pub before: Option<f64>,
-    /// In the squared unit of the samples.
-    pub regularization: Regularization,
-    /// Held components and priors.
-    pub knowledge: Knowledge,
-}
-
-/// Textbook EM from `start`. The history is the mean log-likelihood plus the logarithm of the priors over the number of
-/// samples, before each M-step.
-///
-/// # Errors
-/// Knowledge that does not fit; a covariance that is not positive-definite; an interruption.
-pub fn fit<T: Real>(
-    samples: &Samples<T>,
-    start: &Mixture,
-    plan: &Plan,
-    threads: &Threads,
-    progress: Progress,
-) -> Result<Fit> {
-    plan.knowledge.check(start)?;
-    let (center, scale) = (&samples.center, samples.scale);
-    let regularization = plan.regularization.standardized::<T>(scale);
-    let knowledge = plan.knowledge.standardized(scale);
-    let mut mixture = start.clone().standardized(center, scale);
-    let mut history: Vec<f64> = Vec::new();
-    let mut last = plan.before;
-    let mut converged = false;
-    while history.len() < plan.max_iter && !converged {
-        let densities = Densities::<T>::new(&mixture, threads)?;
-        let moments = expect(samples, &densities, threads)?;
-        let prior = knowledge.log_density(&mixture) / samples.total_weight();
-        let objective = samples.mean_log_density(moments.log_likelihood) + prior;
-        mixture = knowledge.maximize(&mixture, &moments, &densities.means(), regularization, threads)?;
-        converged = last.is_some_and(|last| (objective - last).abs() < plan.tol);
-        last = Some(objective);
-        history.push(objective);
-        if progress(history.len(), objective).is_break() {
-            return Err(Error::Interrupted);
-        }
-    }
-    let mut mixture = mixture.restored(center, scale);
-    plan.knowledge.keep(start, &mut mixture);
-    Ok(Fit { mixture, history, converged })
-}
-
-impl Knowledge {
     /// Puts back what is held, to the bit: rounding may have moved it on the way to the samples' scale and back.
     pub(super) fn keep(&self, start: &Mixture, mixture: &mut Mixture) {
         let (d, each) = (mixture.n_features, mixture.covariance_type.values_each(mixture.n_features));
@@ -248,17 +164,22 @@ impl Knowledge {
     }
 }
 
+/// tr Σ⁻¹ Ψ.
+fn trace(covariance: &[f64], scale: &[f64], family: CovarianceType, d: usize) -> f64 {
+    // Both are symmetric: the trace of their product is the sum of the products of their entries.
+    inverse(covariance, family, d)
+        .map_or(f64::INFINITY, |precision| precision.iter().zip(scale).map(|(p, s)| p * s).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::em::step;
-
-    /// A progress that goes on and tells nobody.
-    fn silent(_iteration: usize, _objective: f64) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
+    use crate::covariance::Regularization;
+    use crate::em::{Config, Fit, fit, step};
+    use crate::parallel::Threads;
+    use crate::samples::Samples;
 
     const FAMILIES: [CovarianceType; 4] =
         [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
@@ -285,7 +206,7 @@ mod tests {
         Mixture { covariance_type: family, n_features: 2, weights: vec![1.0 / 3.0; 3], means, covariances }
     }
 
-    fn prior(family: CovarianceType) -> CovariancePrior {
+    fn covariance_prior(family: CovarianceType) -> CovariancePrior {
         let scale = match family {
             CovarianceType::Full | CovarianceType::Tied => vec![0.5, 0.1, 0.1, 0.7],
             CovarianceType::Diag => vec![0.5, 0.7],
@@ -294,8 +215,9 @@ mod tests {
         CovariancePrior { scale, degrees_of_freedom: 4.0 }
     }
 
-    fn plan(knowledge: Knowledge) -> Plan {
-        Plan { tol: 0.0, max_iter: 60, before: None, regularization: Regularization::default(), knowledge }
+    fn run(first: &Mixture, max_iter: usize, prior: &Prior) -> Result<Fit> {
+        let config = Config { prior, ..Config::textbook(0.0, max_iter, Regularization::default()) };
+        fit(&samples(), first, config, &Threads::single(), &mut |_, _| ControlFlow::Continue(()))
     }
 
     #[test]
@@ -303,15 +225,16 @@ mod tests {
         for family in FAMILIES {
             let held = [vec![], vec![true, false, true]];
             for (means, covariances) in held.iter().flat_map(|m| [vec![], vec![true; 3]].map(|c| (m.clone(), c))) {
-                for (prior_weight, covariance_prior) in [(0.0, None), (3.0, None), (3.0, Some(prior(family)))] {
-                    let knowledge = Knowledge {
+                for (prior_weight, covariance_prior) in
+                    [(0.0, None), (3.0, None), (3.0, Some(covariance_prior(family)))]
+                {
+                    let prior = Prior {
                         held_means: means.clone(),
                         held_covariances: covariances.clone(),
                         prior_weight,
                         covariance_prior,
                     };
-                    let fit = fit(&samples(), &start(family), &plan(knowledge), &Threads::single(), &mut silent)
-                        .expect("a fit");
+                    let fit = run(&start(family), 60, &prior).expect("a fit");
                     for pair in fit.history.windows(2) {
                         assert!(pair[1] >= pair[0] - 1e-12, "{family:?}: {} after {}", pair[1], pair[0]);
                     }
@@ -325,12 +248,9 @@ mod tests {
     fn what_is_held_stays_to_the_bit() {
         for family in FAMILIES {
             let first = start(family);
-            let knowledge = Knowledge {
-                held_means: vec![false, true, false],
-                held_covariances: vec![true; 3],
-                ..Knowledge::default()
-            };
-            let fit = fit(&samples(), &first, &plan(knowledge), &Threads::single(), &mut silent).expect("a fit");
+            let prior =
+                Prior { held_means: vec![false, true, false], held_covariances: vec![true; 3], ..Prior::default() };
+            let fit = run(&first, 60, &prior).expect("a fit");
             assert_eq!(fit.mixture.means[2..4], first.means[2..4]);
             assert_ne!(fit.mixture.means[..2], first.means[..2]);
             assert_eq!(fit.mixture.covariances, first.covariances);
@@ -341,11 +261,10 @@ mod tests {
     fn the_whole_data_as_one_batch_at_full_rate_is_an_iteration() {
         for family in FAMILIES {
             let (samples, threads) = (samples(), Threads::single());
-            let one = Plan { max_iter: 1, ..plan(Knowledge::default()) };
-            let whole = fit(&samples, &start(family), &one, &threads, &mut silent).expect("a fit").mixture;
+            let whole = run(&start(family), 1, Prior::none()).expect("a fit").mixture;
             let none = Regularization::default();
             let (statistics, next) =
-                step(&samples, &start(family), &start(family), 1.0, 60.0, none, &Knowledge::default(), &threads)
+                step(&samples, &start(family), &start(family), 1.0, 60.0, none, Prior::none(), &threads)
                     .expect("a step");
             for mixture in [&statistics, &next] {
                 for (a, b) in mixture.means.iter().zip(&whole.means) {
@@ -356,8 +275,7 @@ mod tests {
                 }
             }
             // At rate zero the statistics stay.
-            let (kept, _) =
-                step(&samples, &whole, &whole, 0.0, 60.0, none, &Knowledge::default(), &threads).expect("one");
+            let (kept, _) = step(&samples, &whole, &whole, 0.0, 60.0, none, Prior::none(), &threads).expect("one");
             for (a, b) in kept.covariances.iter().zip(&whole.covariances) {
                 assert!((a - b).abs() < 1e-12, "{family:?}");
             }
@@ -365,15 +283,12 @@ mod tests {
     }
 
     #[test]
-    fn knowledge_that_does_not_fit_is_refused() {
-        let refuse = |knowledge| {
-            fit(&samples(), &start(CovarianceType::Full), &plan(knowledge), &Threads::single(), &mut silent)
-                .expect_err("refused")
-        };
-        let short = refuse(Knowledge { held_means: vec![true], ..Knowledge::default() });
+    fn priors_that_does_not_fit_is_refused() {
+        let refuse = |prior: Prior| run(&start(CovarianceType::Full), 60, &prior).expect_err("refused");
+        let short = refuse(Prior { held_means: vec![true], ..Prior::default() });
         assert_eq!(short, Error::Length { what: "frozen_means", expected: 3, found: 1 });
-        let few = CovariancePrior { degrees_of_freedom: 1.0, ..prior(CovarianceType::Full) };
-        let few = refuse(Knowledge { covariance_prior: Some(few), ..Knowledge::default() });
+        let few = CovariancePrior { degrees_of_freedom: 1.0, ..covariance_prior(CovarianceType::Full) };
+        let few = refuse(Prior { covariance_prior: Some(few), ..Prior::default() });
         assert!(few.to_string().contains("degrees_of_freedom_prior is 1"));
     }
 }

@@ -45,7 +45,7 @@ pub fn fit_best<T: Real>(
             Method::Search => search(samples, k, family, &start, config, threads, progress)?,
             _ => initialize(samples, k, family, &start, config.regularization, threads)?,
         };
-        let fit = fit(samples, first, config, threads, progress)?;
+        let fit = fit(samples, &first, config, threads, progress)?;
         let (labels, log_likelihood) = label(samples, &fit.mixture, threads)?;
         Ok((fit, labels, log_likelihood))
     };

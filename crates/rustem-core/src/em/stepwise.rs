@@ -3,8 +3,8 @@
 
 use super::e_step::expect;
 use super::m_step::maximize;
-use super::prior::{Knowledge, add_square};
-use crate::covariance::{CovarianceType, Regularization};
+use super::prior::Prior;
+use crate::covariance::{CovarianceType, Regularization, add_outer};
 use crate::error::Result;
 use crate::kernels::{Densities, Form, Moments};
 use crate::mixture::Mixture;
@@ -27,10 +27,10 @@ pub fn step<T: Real>(
     rate: f64,
     n_seen: f64,
     regularization: Regularization,
-    knowledge: &Knowledge,
+    prior: &Prior,
     threads: &Threads,
 ) -> Result<(Mixture, Mixture)> {
-    knowledge.check(current)?;
+    prior.check(current)?;
     let (center, scale) = (&samples.center, samples.scale);
     let standard = current.clone().standardized(center, scale);
     let densities = Densities::<T>::new(&standard, threads)?;
@@ -40,12 +40,11 @@ pub fn step<T: Real>(
     let earlier = moments_of(&old, &about, &densities);
     let blended = blend(&earlier, n_seen * (1.0 - rate), &batch, n_seen * rate / samples.total_weight());
     let least = Regularization::default().standardized::<T>(scale);
-    let statistics = maximize(&old, &blended, &about, least, threads)?.restored(center, scale);
-    let mut next = knowledge
-        .standardized(scale)
-        .maximize(&standard, &blended, &about, regularization.standardized::<T>(scale), threads)?
-        .restored(center, scale);
-    knowledge.keep(current, &mut next);
+    let statistics = maximize(&old, &blended, &about, Prior::none(), least, threads)?.restored(center, scale);
+    let (regularization, standard_prior) = (regularization.standardized::<T>(scale), prior.standardized(scale));
+    let mut next =
+        maximize(&standard, &blended, &about, &standard_prior, regularization, threads)?.restored(center, scale);
+    prior.keep(current, &mut next);
     Ok((statistics, next))
 }
 
@@ -61,7 +60,7 @@ fn moments_of<T: Real>(mixture: &Mixture, about: &[f64], densities: &Densities<T
         let each = family.values_each(d);
         let which = if family == CovarianceType::Tied { 0 } else { j };
         let mut covariance = mixture.covariances[which * each..(which + 1) * each].to_vec();
-        add_square(&mut covariance, &shift, 1.0, family);
+        add_outer(&mut covariance, family, 1.0, &shift);
         match form {
             Form::Full => (0..d).for_each(|a| {
                 moments.second.extend(covariance[a * d..=a * d + a].iter().map(|value| mass * value));

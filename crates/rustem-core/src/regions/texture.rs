@@ -61,7 +61,7 @@ pub(super) fn soft_texture(
     let start = Start { method: Method::KMeansPlusPlus, weights: None, means: None, covariances: None, seed };
     let first = initialize(&samples, n_components, CovarianceType::Full, &start, regularization, threads)?;
     let config = em::Config::textbook(TOL, MAX_ITER, regularization);
-    let mixture = em::fit(&samples, first, config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
+    let mixture = em::fit(&samples, &first, config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
 
     let samples = Samples::<f32>::new(&features, N_FEATURES, None, 1.0)?;
     let values = em::responsibilities(&samples, &mixture, threads)?;

@@ -5,7 +5,7 @@
 //! modified Cholesky factors of Pourahmadi 1999 (doi:10.1093/biomet/86.3.677). Every point is a mixture again, once the
 //! weights are brought to sum to one.
 
-use crate::covariance::{CovarianceType, lift, lower_inverse, precision_factor};
+use crate::covariance::{CovarianceType, add_outer, lift, lower_inverse, precision_factor};
 use crate::mixture::Mixture;
 
 /// Weights below this count as this, so that their logarithm is finite.
@@ -134,15 +134,7 @@ impl<'a> Place<'a> {
         for member in members {
             let share = if tied { next.weights[member] } else { 1.0 };
             let shift = &shifts[member * d..(member + 1) * d];
-            match family {
-                CovarianceType::Full | CovarianceType::Tied => {
-                    scatter.iter_mut().enumerate().for_each(|(at, sum)| *sum += share * shift[at / d] * shift[at % d]);
-                }
-                CovarianceType::Diag => scatter.iter_mut().zip(shift).for_each(|(sum, shift)| *sum += shift * shift),
-                CovarianceType::Spherical => {
-                    scatter[0] += shift.iter().map(|shift| shift * shift).sum::<f64>() / d as f64;
-                }
-            }
+            add_outer(&mut scatter, family, share, shift);
         }
         (if tied { 1.0 } else { next.weights[index] }, scatter)
     }

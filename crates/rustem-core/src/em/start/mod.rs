@@ -11,6 +11,7 @@ use std::str::FromStr;
 use rand_pcg::Pcg64Mcg;
 
 use super::m_step::maximize;
+use super::prior::Prior;
 use crate::covariance::{CovarianceType, Regularization};
 use crate::error::{Error, Result};
 use crate::kernels::{Form, Moments, nearest_tile};
@@ -121,7 +122,14 @@ pub fn initialize<T: Real>(
         mixture.covariances = isotropic(covariance_type, k_found, d, 1e-6);
         let moments = assign(samples, &means, Form::of(covariance_type), threads)?;
         let about = mixture.means.clone();
-        mixture = maximize(&mixture, &moments, &about, regularization.standardized::<T>(samples.scale), threads)?;
+        mixture = maximize(
+            &mixture,
+            &moments,
+            &about,
+            Prior::none(),
+            regularization.standardized::<T>(samples.scale),
+            threads,
+        )?;
     }
     mixture = mixture.restored(&samples.center, samples.scale);
     if let Some(means) = &start.means {

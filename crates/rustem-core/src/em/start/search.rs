@@ -68,7 +68,7 @@ pub fn search<T: Real>(
     let few = thinned.as_ref().unwrap_or(samples);
     let mut field = side_by_side(threads, n_trials(few, k, family), |trial, threads| {
         let first = initialize(few, k, family, &trial_start(start, trial), config.regularization, threads)?;
-        run(few, first, TRIAL_PASSES, config, threads)
+        run(few, &first, TRIAL_PASSES, config, threads)
     })?;
     // Where the few samples have not k different values, all together may.
     let most = field.iter().map(|(_, mixture)| mixture.n_components()).max().unwrap_or(k);
@@ -80,11 +80,11 @@ pub fn search<T: Real>(
     if thinned.is_some() {
         let many = samples.thinned(HEAT_SAMPLES);
         for entry in &mut field {
-            *entry = run(many.as_ref().unwrap_or(samples), entry.1.clone(), MERGED_PASSES, config, threads)?;
+            *entry = run(many.as_ref().unwrap_or(samples), &entry.1, MERGED_PASSES, config, threads)?;
         }
         rank(&mut field, 1, progress)?;
         if let (Some(many), Some(best)) = (many, field.first_mut()) {
-            best.1 = fit(&many, best.1.clone(), config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
+            best.1 = fit(&many, &best.1, config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
         }
     }
     match field.into_iter().next() {
@@ -115,8 +115,8 @@ fn improve<T: Real>(samples: &Samples<T>, start: Entry, config: Config, threads:
     let k = best.1.n_components();
     for _ in 0..ROUNDS {
         let halves = split(&best.1, config.regularization.floor);
-        let (_, halves) = run(samples, halves, SPLIT_PASSES, config, threads)?;
-        let next = run(samples, merge(&halves, k), MERGED_PASSES, config, threads)?;
+        let (_, halves) = run(samples, &halves, SPLIT_PASSES, config, threads)?;
+        let next = run(samples, &merge(&halves, k), MERGED_PASSES, config, threads)?;
         if next.0 <= best.0 + LEAST_GAIN {
             break;
         }
@@ -128,7 +128,7 @@ fn improve<T: Real>(samples: &Samples<T>, start: Entry, config: Config, threads:
 /// So many passes from a mixture.
 fn run<T: Real>(
     samples: &Samples<T>,
-    from: Mixture,
+    from: &Mixture,
     passes: usize,
     config: Config,
     threads: &Threads,
@@ -167,10 +167,10 @@ mod tests {
     const FAMILIES: [CovarianceType; 4] =
         [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag, CovarianceType::Spherical];
 
-    fn config() -> Config {
+    fn config() -> Config<'static> {
         let regularization = Regularization { floor: 1e-4, added: 0.0 };
         let acceleration = Acceleration::Lbfgs;
-        Config { tol: 1e-4, tol_is_step: false, max_iter: 200, acceleration, regularization }
+        Config { tol_is_step: false, acceleration, ..Config::textbook(1e-4, 200, regularization) }
     }
 
     fn start(seed: u64) -> Start {
@@ -208,7 +208,7 @@ mod tests {
                 let (mixture, heard) = found(&samples, family, 7, &Threads::single());
                 let plain = initialize(&samples, 7, family, &start(5), config().regularization, &Threads::single());
                 let [ours, theirs] = [mixture.clone(), plain.expect("a start")]
-                    .map(|first| run(&samples, first, TRIAL_PASSES, config(), &Threads::single()).expect("a fit").0);
+                    .map(|first| run(&samples, &first, TRIAL_PASSES, config(), &Threads::single()).expect("a fit").0);
                 assert!(ours >= theirs - 1e-9, "{family:?}: {ours} {theirs}");
                 assert_eq!(heard.len(), heats);
                 assert!(heard[1] >= heard[0]);
@@ -227,10 +227,10 @@ mod tests {
             for seed in 0..6 {
                 let start = trial_start(&start(seed), seed as usize);
                 let first = initialize(&samples, 9, family, &start, config().regularization, &threads);
-                let before = run(&samples, first.expect("a start"), 20, config(), &threads).expect("a fit");
+                let before = run(&samples, &first.expect("a start"), 20, config(), &threads).expect("a fit");
                 let after = improve(&samples, before.clone(), config(), &threads).expect("a fit");
                 assert!(after.0 > before.0 + LEAST_GAIN || after == before);
-                let again = run(&samples, after.1, 1, config(), &threads).expect("a fit");
+                let again = run(&samples, &after.1, 1, config(), &threads).expect("a fit");
                 assert!(again.0 >= after.0 - 1e-12);
             }
         }

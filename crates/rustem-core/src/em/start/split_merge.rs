@@ -6,7 +6,7 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use crate::covariance::{CovarianceType, half_log_det_precision, lift, precision_factor};
+use crate::covariance::{CovarianceType, add_outer, half_log_det_precision, lift, precision_factor};
 use crate::mixture::Mixture;
 
 /// How far from its mean a component is split, in standard deviations along its longest axis.
@@ -32,7 +32,7 @@ pub(crate) fn split(mixture: &Mixture, floor: f64) -> Mixture {
         let (variance, axis) = common.clone().map_or_else(own, |axis| (part.covariance[0], axis));
         let step: Vec<f64> = axis.iter().map(|value| DISTANCE * variance.max(0.0).sqrt() * value).collect();
         let mut half = Part { weight: 0.5 * part.weight, ..part };
-        add_square(&mut half.covariance, family, -1.0, &step);
+        add_outer(&mut half.covariance, family, -1.0, &step);
         lift(&mut half.covariance, family, mixture.n_features, floor);
         for sign in [1.0, -1.0] {
             let mut half = half.clone();
@@ -128,20 +128,8 @@ fn joined(a: &Part, b: &Part, family: CovarianceType) -> Part {
     let mix = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| share * x + other * y).collect::<Vec<f64>>();
     let mut covariance = mix(&a.covariance, &b.covariance);
     let difference: Vec<f64> = a.mean.iter().zip(&b.mean).map(|(x, y)| x - y).collect();
-    add_square(&mut covariance, family, share * other, &difference);
+    add_outer(&mut covariance, family, share * other, &difference);
     Part { weight, mean: mix(&a.mean, &b.mean), covariance, half_log_det: 0.0 }
-}
-
-/// Adds a multiple of x xᵀ to a covariance, as far as its family can tell.
-fn add_square(covariance: &mut [f64], family: CovarianceType, times: f64, x: &[f64]) {
-    let d = x.len();
-    match family {
-        CovarianceType::Full | CovarianceType::Tied => {
-            covariance.iter_mut().enumerate().for_each(|(at, sum)| *sum += times * x[at / d] * x[at % d]);
-        }
-        CovarianceType::Diag => covariance.iter_mut().zip(x).for_each(|(sum, x)| *sum += times * x * x),
-        CovarianceType::Spherical => covariance[0] += times * x.iter().map(|x| x * x).sum::<f64>() / d as f64,
-    }
 }
 
 /// ½ ln det Σ⁻¹; of what is no covariance, minus infinity.
@@ -174,7 +162,7 @@ fn total_covariance(mixture: &Mixture) -> Vec<f64> {
     let mut total = vec![0.0; d * d];
     for (center, weight) in mixture.means.chunks(d).zip(&mixture.weights) {
         let shift: Vec<f64> = center.iter().zip(&mean).map(|(x, y)| x - y).collect();
-        add_square(&mut total, CovarianceType::Full, *weight, &shift);
+        add_outer(&mut total, CovarianceType::Full, *weight, &shift);
     }
     total
 }

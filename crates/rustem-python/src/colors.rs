@@ -1,16 +1,16 @@
-//! Distinct colours, and painting through their index.
+//! Distinct colours, painting through their index, and `OKLab`.
 
 use numpy::{
-    Element, IntoPyArray, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-    PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rustem_core::colors::{self, Colors};
+use rustem_core::colors::{self, Colors, Space, coordinates};
 use rustem_core::error::Result;
 use rustem_core::parallel::Threads;
 
-use crate::convert::{Rows, in_c_order, interrupted, raise, with_rows};
+use crate::arrays::{Rows, empty, in_c_order, with_rows};
+use crate::call::run;
 
 /// Pixels below which starting threads takes longer than the work.
 const WORTH_THREADS: usize = 1 << 19;
@@ -45,7 +45,7 @@ pub(crate) fn count_cells<'py>(
     if pixels.shape()[1] != 3 {
         return Err(PyValueError::new_err("cells are counted of three channels"));
     }
-    let cells = py.detach(|| colors::cells(values, &threads_for(n, n_threads))).map_err(|error| raise(py, error))?;
+    let cells = run(py, worth(n, n_threads), None, |threads, _| colors::cells(values, threads))?;
     let m = cells.counts.len();
     Ok((cells.values.into_pyarray(py).reshape([m, 3])?, cells.counts.into_pyarray(py)))
 }
@@ -66,9 +66,7 @@ fn count_of<'py, C: Element + Send + Sync>(
     let mut numbers = index.try_readwrite()?;
     let (values, numbers) = (in_c_order(pixels)?, numbers.as_slice_mut()?);
     let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
-    let counted = py
-        .detach(|| count(values, channels, mask, numbers, &threads_for(n, n_threads)))
-        .map_err(|error| raise(py, error))?;
+    let counted = run(py, worth(n, n_threads), None, |threads, _| count(values, channels, mask, numbers, threads))?;
     counted
         .map(|found| {
             let values = found.values.into_pyarray(py).reshape([found.counts.len(), channels])?;
@@ -90,8 +88,8 @@ pub(crate) fn paint<'py>(
     let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
     let mut output = painted.try_readwrite()?;
     let bytes = output.as_slice_mut()?;
-    py.detach(|| colors::paint(rows, width, index, bytes, &threads_for(index.len(), n_threads)))
-        .map_err(|error| raise(py, error))?;
+    let n_threads = worth(index.len(), n_threads);
+    run(py, n_threads, None, |threads, _| colors::paint(rows, width, index, bytes, threads))?;
     drop(output);
     Ok(painted)
 }
@@ -110,25 +108,30 @@ pub(crate) fn sums_by_label<'py>(
     let labels = in_c_order(&labels)?;
     let (channels, (pixels, sums)) = with_rows!(values, |rows, channels, _T| (
         channels,
-        py.detach(|| colors::sums(rows, channels, counts, labels, n_labels)).map_err(|error| raise(py, error))?
+        run(py, 1, None, |_, _| colors::sums(rows, channels, counts, labels, n_labels))?
     ));
     Ok((pixels.into_pyarray(py), sums.into_pyarray(py).reshape([n_labels, channels])?))
 }
 
 type LabelSums<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>);
 
-/// An array from `NumPy`'s own allocator, which asks for huge pages: memory that is not zeroed here and faults less.
-fn empty<T: Element, const D: usize>(
-    py: Python<'_>,
-    shape: [usize; D],
-) -> PyResult<Bound<'_, PyArray<T, numpy::ndarray::Dim<[usize; D]>>>>
-where
-    numpy::ndarray::Dim<[usize; D]>: numpy::ndarray::Dimension,
-{
-    let array = py.import("numpy")?.call_method1("empty", (shape.to_vec(), T::get_dtype(py)))?;
-    Ok(array.cast_into()?)
+/// Coordinates (n, 3) of (n, 3) uint8 or uint16 `colors` in a space like `OKLab`: the light of each stored value by table,
+/// weights (3, 3) of the light in the `cones`, and of the cube roots of their responses in the `axes`.
+#[pyfunction]
+pub(crate) fn oklab<'py>(
+    py: Python<'py>,
+    colors: Rows<'py>,
+    linear: PyReadonlyArray1<'py, f32>,
+    cones: [[f32; 3]; 3],
+    axes: [[f32; 3]; 3],
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let space = Space { linear: linear.as_slice()?, cones, axes };
+    let found = with_rows!(colors, |values, _d, _T| run(py, 1, None, |_, _| coordinates(values, &space)))?;
+    let n = found.len() / 3;
+    found.into_pyarray(py).reshape([n, 3])
 }
 
-fn threads_for(n_pixels: usize, n_threads: usize) -> Threads<'static> {
-    Threads::new(if n_pixels < WORTH_THREADS { 1 } else { n_threads }, &interrupted)
+/// Threads for so many pixels.
+fn worth(n_pixels: usize, n_threads: usize) -> usize {
+    if n_pixels < WORTH_THREADS { 1 } else { n_threads }
 }

@@ -1,14 +1,15 @@
-//! Between Python's objects and the core's: arrays, errors, interrupts.
+//! Between `NumPy`'s arrays and the core's slices.
 
-use numpy::ndarray::Dimension;
+use numpy::ndarray::{Dim, Dimension};
 use numpy::{
-    Element, IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray, PyReadonlyArray2,
-    PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray, PyReadonlyArray2,
+    PyReadonlyArray3, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rustem_core::error::Error;
 use rustem_core::mixture::Mixture;
+
+use crate::call::raise;
 
 /// A C-contiguous (n, d) array of any type that the core takes.
 #[derive(FromPyObject)]
@@ -17,6 +18,15 @@ pub(crate) enum Rows<'py> {
     U16(PyReadonlyArray2<'py, u16>),
     F32(PyReadonlyArray2<'py, f32>),
     F64(PyReadonlyArray2<'py, f64>),
+}
+
+/// A C-contiguous (height, width, channels) array of any type that the core takes.
+#[derive(FromPyObject)]
+pub(crate) enum Pixels<'py> {
+    U8(PyReadonlyArray3<'py, u8>),
+    U16(PyReadonlyArray3<'py, u16>),
+    F32(PyReadonlyArray3<'py, f32>),
+    F64(PyReadonlyArray3<'py, f64>),
 }
 
 /// The values of an array row by row. The view that the binding library gives takes columns for rows without complaint.
@@ -31,46 +41,30 @@ pub(crate) fn in_c_order<'a, T: Element, D: Dimension>(array: &'a PyReadonlyArra
 macro_rules! with_rows {
     ($rows:expr, |$values:ident, $d:ident, $real:ident| $body:expr) => {
         match &$rows {
-            Rows::U8(array) => $crate::convert::with_rows!(@ array, f32, |$values, $d, $real| $body),
-            Rows::U16(array) => $crate::convert::with_rows!(@ array, f32, |$values, $d, $real| $body),
-            Rows::F32(array) => $crate::convert::with_rows!(@ array, f32, |$values, $d, $real| $body),
-            Rows::F64(array) => $crate::convert::with_rows!(@ array, f64, |$values, $d, $real| $body),
+            Rows::U8(array) => $crate::arrays::with_rows!(@ array, f32, |$values, $d, $real| $body),
+            Rows::U16(array) => $crate::arrays::with_rows!(@ array, f32, |$values, $d, $real| $body),
+            Rows::F32(array) => $crate::arrays::with_rows!(@ array, f32, |$values, $d, $real| $body),
+            Rows::F64(array) => $crate::arrays::with_rows!(@ array, f64, |$values, $d, $real| $body),
         }
     };
     (@ $array:expr, $type:ty, |$values:ident, $d:ident, $real:ident| $body:expr) => {{
         type $real = $type;
-        let ($values, $d) = ($crate::convert::in_c_order($array)?, $array.shape()[1]);
+        let ($values, $d) = ($crate::arrays::in_c_order($array)?, $array.shape()[1]);
         $body
     }};
 }
 pub(crate) use with_rows;
 
-/// Whether a signal handler of Python raised (Ctrl-C). Handlers run on Python's main thread only; elsewhere never.
-pub(crate) fn interrupted() -> bool {
-    Python::attach(|py| match py.check_signals() {
-        Ok(()) => false,
-        Err(error) => {
-            // Another handler than that of Ctrl-C may have raised: what it said is shown when the work has ended.
-            if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
-                error.write_unraisable(py, None);
-            }
-            true
-        }
-    })
-}
-
-/// The exception for a core error.
-pub(crate) fn raise(py: Python, error: Error) -> PyErr {
-    match error {
-        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
-        other => {
-            let message = other.to_string();
-            py.import("rustem.exceptions")
-                .and_then(|module| module.getattr("InvalidInputError"))
-                .and_then(|class| class.call1((message.clone(),)))
-                .map_or_else(|_| PyValueError::new_err(message), PyErr::from_value)
-        }
-    }
+/// An array from `NumPy`'s own allocator, which asks for huge pages: memory that is not zeroed here and faults less.
+pub(crate) fn empty<T: Element, const D: usize>(
+    py: Python<'_>,
+    shape: [usize; D],
+) -> PyResult<Bound<'_, PyArray<T, Dim<[usize; D]>>>>
+where
+    Dim<[usize; D]>: Dimension,
+{
+    let array = py.import("numpy")?.call_method1("empty", (shape.to_vec(), T::get_dtype(py)))?;
+    Ok(array.cast_into()?)
 }
 
 /// (covariance type, weights (k,), means (k, d), covariances in the family's shape).

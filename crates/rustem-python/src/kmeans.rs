@@ -1,18 +1,15 @@
-//! Palettes fitted: k-means and the nearest entries.
-
-use std::ops::ControlFlow;
+//! k-means, and the nearest centres.
 
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rustem_core::colors::{Space, coordinates};
-use rustem_core::kmeans::{self, Config};
+use rustem_core::kmeans::{self, Config, Pyramid};
 use rustem_core::morton::color_keys;
-use rustem_core::parallel::Threads;
 
-use crate::convert::{Rows, in_c_order, interrupted, raise};
+use crate::arrays::{Rows, in_c_order};
+use crate::call::run;
 
 /// What [`ColorPyramid::fit`] is asked for, by name.
 #[derive(FromPyObject)]
@@ -31,7 +28,7 @@ pub(crate) struct PaletteOptions {
 /// (n, c) that they were made of, if given. Where those are sorted already, as counted ones are, that takes no time.
 #[pyclass(frozen, module = "rustem._core")]
 pub(crate) struct ColorPyramid {
-    pyramid: kmeans::Pyramid,
+    pyramid: Pyramid,
     n_features: usize,
 }
 
@@ -53,8 +50,8 @@ impl ColorPyramid {
             Some(Rows::U16(colors)) => color_keys(in_c_order(colors)?, colors.shape()[1]),
             _ => None,
         };
-        let pyramid = py.detach(|| kmeans::Pyramid::new(rows, n_features, weights, n_clusters, keys));
-        Ok(Self { pyramid: pyramid.map_err(|error| raise(py, error))?, n_features })
+        let pyramid = run(py, 1, None, |_, _| Pyramid::new(rows, n_features, weights, n_clusters, keys))?;
+        Ok(Self { pyramid, n_features })
     }
 
     /// Centres (k, d), those of `start` moved and the others found; the mean squared distance, and the steps.
@@ -68,22 +65,9 @@ impl ColorPyramid {
         let start = self.points(&start)?.to_vec();
         let PaletteOptions { n_clusters, n_fixed, tol, max_iter, coarse, seed, n_threads } = options;
         let config = Config { n_clusters, start, n_fixed, tol, max_iter, coarse, seed };
-        let mut failure: Option<PyErr> = None;
-        let mut report = |step: usize, error: f64| match &progress {
-            None => ControlFlow::Continue(()),
-            Some(callback) => match Python::attach(|py| callback.call1(py, (step, error))) {
-                Ok(_) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        };
-        let found = py.detach(|| self.pyramid.fit(&config, &Threads::new(n_threads, &interrupted), &mut report));
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        let found = found.map_err(|error| raise(py, error))?;
+        let found = run(py, n_threads, progress.as_ref(), |threads, report| {
+            self.pyramid.fit(&config, threads, &mut |step, error| report.tell((step, error)))
+        })?;
         let k = found.centers.len() / self.n_features;
         Ok((found.centers.into_pyarray(py).reshape([k, self.n_features])?, found.error, found.n_iter))
     }
@@ -96,8 +80,7 @@ impl ColorPyramid {
         n_threads: usize,
     ) -> PyResult<LabelArrays<'py>> {
         let centers = self.points(&centers)?;
-        let found = py.detach(|| self.pyramid.nearest(centers, &Threads::new(n_threads, &interrupted)));
-        let (labels, distances) = found.map_err(|error| raise(py, error))?;
+        let (labels, distances) = run(py, n_threads, None, |threads, _| self.pyramid.nearest(centers, threads))?;
         Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
     }
 }
@@ -113,23 +96,6 @@ impl ColorPyramid {
     }
 }
 
-/// Coordinates (n, 3) of (n, 3) uint8 or uint16 `colors` in a space like `OKLab`: the light of each stored value by table,
-/// weights (3, 3) of the light in the `cones`, and of the cube roots of their responses in the `axes`.
-#[pyfunction]
-pub(crate) fn oklab<'py>(
-    py: Python<'py>,
-    colors: Rows<'py>,
-    linear: PyReadonlyArray1<'py, f32>,
-    cones: [[f32; 3]; 3],
-    axes: [[f32; 3]; 3],
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let space = Space { linear: linear.as_slice()?, cones, axes };
-    let found = crate::convert::with_rows!(colors, |values, _d, _T| py.detach(|| coordinates(values, &space)));
-    let found = found.map_err(|error| raise(py, error))?;
-    let n = found.len() / 3;
-    found.into_pyarray(py).reshape([n, 3])
-}
-
 /// Labels, and squared distances.
 type LabelArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<f32>>);
 
@@ -142,8 +108,6 @@ pub(crate) fn nearest<'py>(
     n_threads: usize,
 ) -> PyResult<LabelArrays<'py>> {
     let (rows, d, centers) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&centers)?);
-    let (labels, distances) = py
-        .detach(|| kmeans::nearest(rows, d, centers, &Threads::new(n_threads, &interrupted)))
-        .map_err(|error| raise(py, error))?;
+    let (labels, distances) = run(py, n_threads, None, |threads, _| kmeans::nearest(rows, d, centers, threads))?;
     Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
 }

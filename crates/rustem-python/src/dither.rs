@@ -1,11 +1,11 @@
-//! Palettes applied: dithering.
+//! Dithering.
 
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use rustem_core::dither::{IndexedPicture, Method};
-use rustem_core::parallel::Threads;
+use rustem_core::dither::IndexedPicture;
 
-use crate::convert::{in_c_order, interrupted, raise};
+use crate::arrays::in_c_order;
+use crate::call::run;
 
 /// Labels (H, W) of a dithered picture: entries of the (k, d) `palette`, 2³² - 1 where `index` is.
 ///
@@ -29,13 +29,10 @@ pub(crate) fn dither<'py>(
         sensitivity: in_c_order(&sensitivity)?,
     };
     let palette = in_c_order(&palette)?;
-    let labels = py
-        .detach(|| {
-            let method: Method = options.method.parse()?;
-            let threads = Threads::new(options.n_threads, &interrupted);
-            rustem_core::dither::dither(&picture, palette, method, options.strength, options.edge_aware, &threads)
-        })
-        .map_err(|error| raise(py, error))?;
+    let Options { method, strength, edge_aware, n_threads } = options;
+    let labels = run(py, n_threads, None, |threads, _| {
+        rustem_core::dither::dither(&picture, palette, method.parse()?, strength, edge_aware, threads)
+    })?;
     labels.into_pyarray(py).reshape(shape)
 }
 
