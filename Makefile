@@ -22,7 +22,7 @@ test-python: $(VENV)/.built
 test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
 test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
 test-neon:  ## The kernels' tests as an emulated ARM processor runs them
-	cargo test --locked --release -p rustem-core --lib --target aarch64-unknown-linux-gnu kernels::
+	cargo test --locked --release -p rustem-core --lib --target aarch64-unknown-linux-gnu -- kernels:: simd::
 
 check: $(VENV)/.built  ## Linters, formatters and type checks
 	cargo fmt --check

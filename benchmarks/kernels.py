@@ -92,7 +92,7 @@ def photographs_table() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(paths):
             pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
-            colours, counts, _ = rustem._core.count_colours(pixels, 1)
+            colours, counts, _ = rustem._core.count_colors(pixels, 1)
             sizes.append(len(colours))
             file = f"{folder}/{number}.f64"
             np.c_[colours / 255, counts].astype("<f8").tofile(file)

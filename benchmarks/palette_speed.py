@@ -91,7 +91,7 @@ def beside_decoding(data: Path, turns: int) -> list[dict]:
         pixels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
         contenders = {
             "decoding": partial(decode, file),
-            "counting": partial(_core.count_colours, pixels.reshape(-1, 3), threads, None),
+            "counting": partial(_core.count_colors, pixels.reshape(-1, 3), threads, None),
             "palette, srgb": partial(rustem.palette, pixels, 256, color_space="srgb"),
             "palette, oklab": partial(rustem.palette, pixels, 256),
             "srgb": partial(rustem.quantize, pixels, 256, color_space="srgb"),

@@ -234,7 +234,7 @@ def run_counting(case: dict) -> dict:
     times = []
     for _ in range(case["runs"] + 1):
         start = time.perf_counter()
-        found = _core.count_colours(pixels, threads)
+        found = _core.count_colors(pixels, threads)
         times.append(time.perf_counter() - start)
     result = {"pixels": len(pixels), "threads": threads, "cold": times[0], "seconds": min(times[1:])}
     if found is None:
@@ -266,7 +266,7 @@ def run_noise(case: dict) -> dict:
     times: dict[str, list[float]] = {"count": [], "seconds": []}
     for _ in range(case["runs"]):
         start = time.perf_counter()
-        given_up = _core.count_colours(pixels.reshape(-1, case["channels"]), available_cpus()) is None
+        given_up = _core.count_colors(pixels.reshape(-1, case["channels"]), available_cpus()) is None
         times["count"].append(time.perf_counter() - start)
         start = time.perf_counter()
         segment(pixels, case["k"], tol=0, max_iter=10)

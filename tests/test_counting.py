@@ -41,7 +41,7 @@ def test_counts_agree_with_numpy(dtype, channels, masked, n_threads):
 
 def test_near_colours_stand_together():
     """In Morton order, the eighths of the colour cube follow each other."""
-    values, _, _ = _core.count_colours(random_pixels(np.uint8, 3), 1)
+    values, _, _ = _core.count_colors(random_pixels(np.uint8, 3), 1)
     eighth = (values >> 7) @ np.array([1, 2, 4])
     assert (np.diff(eighth) >= 0).all()
 
@@ -49,9 +49,9 @@ def test_near_colours_stand_together():
 @pytest.mark.parametrize("n_threads", [1, 2, 8])
 def test_noise_is_not_counted(n_threads):
     random = np.random.default_rng(0)
-    assert _core.count_colours(random.integers(0, 256, (300_000, 3), dtype=np.uint8), n_threads) is None
-    assert _core.count_colours(random.integers(0, 65536, (300_000, 3), dtype=np.uint16), n_threads) is None
-    assert _core.count_colours(random.random((300_000, 3)), n_threads) is None
+    assert _core.count_colors(random.integers(0, 256, (300_000, 3), dtype=np.uint8), n_threads) is None
+    assert _core.count_colors(random.integers(0, 65536, (300_000, 3), dtype=np.uint16), n_threads) is None
+    assert _core.count_colors(random.random((300_000, 3)), n_threads) is None
     few = random.integers(0, 256, (60, 50, 3), dtype=np.uint8)
     assert segment(few, 2, tol=0, max_iter=2).n_distinct == len(np.unique(few.reshape(-1, 3), axis=0))
 

@@ -96,7 +96,7 @@ def test_agrees_with_the_reference_and_counted_colours(photograph, samples, star
     weights, means, precisions = start
     covariances = 1 / precisions[family] if family in ("diag", "spherical") else np.linalg.inv(precisions[family])
     book = reference.em(samples, weights, means, covariances, covariance_type=family, n_iter=10, reg_covar=1e-6)
-    colours, counts, index = _core.count_colours(photograph.reshape(-1, 3), 1)
+    colours, counts, index = _core.count_colors(photograph.reshape(-1, 3), 1)
     np.testing.assert_array_equal(colours[index], photograph.reshape(-1, 3))
     counted = our_fit(colours, start, family, 10, sample_weight=counts, unit=255)
     uncounted = our_fit(photograph.reshape(-1, 3), start, family, 10, unit=255)
@@ -466,6 +466,6 @@ def test_public_names():
 def test_the_core_takes_no_columns_for_rows():
     columns = np.asfortranarray(np.arange(6.0).reshape(3, 2))
     with pytest.raises(ValueError, match="C-contiguous"):
-        _core.count_colours(columns.astype(np.uint8, order="F"), 1)
+        _core.count_colors(columns.astype(np.uint8, order="F"), 1)
     mixture = rustem.Mixture(np.ones(1), np.zeros((1, 2)), np.ones(1), "spherical")
     np.testing.assert_array_equal(mixture.score_samples(columns), mixture.score_samples(columns.copy("C")))

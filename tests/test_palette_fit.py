@@ -34,7 +34,7 @@ class TestCore:
             "seed": 1,
             "n_threads": 1,
         }
-        centres, error, _ = _core.Levels(samples, None, 9).fit(start, options, None)
+        centres, error, _ = _core.ColorPyramid(samples, None, 9).fit(start, options, None)
         np.testing.assert_array_equal(centres[:2], start)
         squares = ((samples[:, None].astype(np.float64) - centres) ** 2).sum(axis=2)
         assert error == pytest.approx(squares.min(axis=1).mean(), rel=1e-3)
@@ -46,12 +46,12 @@ class TestCore:
         samples = np.ascontiguousarray(colours[:, :1] ** np.float32(0.5))
         centres = np.linspace(samples.min(), samples.max(), 7, dtype=float)[:, np.newaxis]
         for rows in (np.arange(5000), np.argsort(colours[:, 0], kind="stable")):
-            levels = _core.Levels(samples[rows], None, 7, colours[rows])
+            levels = _core.ColorPyramid(samples[rows], None, 7, colours[rows])
             labels, distances = levels.nearest(centres, 2)
             np.testing.assert_array_equal(labels, np.abs(samples[rows] - centres.T).argmin(axis=1))
             np.testing.assert_allclose(distances, ((samples[rows] - centres[labels]) ** 2)[:, 0], rtol=1e-3, atol=1e-2)
         with pytest.raises(InvalidInputError, match="keys"):
-            _core.Levels(samples, None, 7, np.zeros((4, 3), np.uint8))
+            _core.ColorPyramid(samples, None, 7, np.zeros((4, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")

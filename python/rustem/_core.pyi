@@ -1,66 +1,64 @@
 from collections.abc import Callable
-from typing import Any, Self, TypeAlias, TypedDict, final
+from typing import Any, Self, TypeAlias, TypedDict, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Levels",
-    "absorb_pieces",
+    "ColorPyramid",
+    "absorb_components",
+    "connected_components",
     "count_cells",
-    "count_colours",
+    "count_colors",
     "decode_png16",
     "dither",
     "encode_png16",
     "fit",
-    "fit_informed",
     "label",
     "log_densities",
     "nearest",
     "oklab",
     "paint",
-    "pieces",
     "regions",
     "responsibilities",
     "simd_level",
-    "step_informed",
+    "step",
     "sums_by_label",
 ]
 
 # (covariance type, weights (k,), means (k, d), covariances in the family's shape)
 _Mixture: TypeAlias = tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
-class _FitOptions(TypedDict):
+# Of a start that is sought
+class _StartOptions(TypedDict):
     n_components: int
     covariance_type: str
     init_params: str
     weights_init: list[float] | None
     means_init: list[float] | None
     precisions_init: list[float] | None
-    tol: float
-    max_iter: int
-    acceleration: str
     n_init: int
-    reg_covar: float
-    covariance_floor: float
     seed: int
-    n_threads: int
 
-class _InformedOptions(TypedDict):
-    tol: float
-    max_iter: int
-    before: float | None
-    reg_covar: float
-    covariance_floor: float
+class _PriorOptions(TypedDict):
     frozen_means: list[bool]
     frozen_covariances: list[bool]
     prior_weight: float
     covariance_prior: list[float] | None
     degrees_of_freedom: float
+
+class _FitOptions(TypedDict):
+    tol: float
+    tol_is_step: bool
+    before: float | None
+    max_iter: int
+    acceleration: str
+    reg_covar: float
+    covariance_floor: float
     n_threads: int
 
 def count_cells(pixels: NDArray[np.uint8], n_threads: int) -> tuple[NDArray[np.uint16], NDArray[np.uint64]]: ...
-def count_colours(
+def count_colors(
     pixels: NDArray[Any], n_threads: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint32]] | None: ...
 def sums_by_label(
@@ -72,22 +70,27 @@ def sums_by_label(
 def paint(
     table: NDArray[np.uint8], index: NDArray[np.uint32] | NDArray[np.int16] | NDArray[np.int32], n_threads: int
 ) -> NDArray[np.uint8]: ...
+@overload
 def fit(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,
     unit: float,
+    start: _Mixture,
+    prior: _PriorOptions | None,
     options: _FitOptions,
     progress: Callable[[int, float], object] | None,
-) -> tuple[_Mixture, list[float], bool, NDArray[np.uint32], float]: ...
-def fit_informed(
+) -> tuple[_Mixture, list[float], bool, None]: ...
+@overload
+def fit(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,
     unit: float,
-    start: _Mixture,
-    options: _InformedOptions,
+    start: _StartOptions,
+    prior: _PriorOptions | None,
+    options: _FitOptions,
     progress: Callable[[int, float], object] | None,
-) -> tuple[_Mixture, list[float], bool]: ...
-def step_informed(
+) -> tuple[_Mixture, list[float], bool, tuple[NDArray[np.uint32], float]]: ...
+def step(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,
     unit: float,
@@ -95,7 +98,8 @@ def step_informed(
     current: _Mixture,
     rate: float,
     n_seen: float,
-    options: _InformedOptions,
+    prior: _PriorOptions,
+    options: _FitOptions,
 ) -> tuple[_Mixture, _Mixture]: ...
 def label(
     samples: NDArray[Any], sample_weight: NDArray[np.float64] | None, unit: float, mixture: _Mixture, n_threads: int
@@ -127,13 +131,13 @@ class _PaletteOptions(TypedDict):
     n_threads: int
 
 @final
-class Levels:
+class ColorPyramid:
     def __new__(
         cls,
         samples: NDArray[np.float32],
         sample_weight: NDArray[np.float64] | None,
         n_clusters: int,
-        colours: NDArray[Any] | None = None,
+        colors: NDArray[Any] | None = None,
     ) -> Self: ...
     def fit(
         self,
@@ -142,14 +146,14 @@ class Levels:
         progress: Callable[[int, float], object] | None,
     ) -> tuple[NDArray[np.float64], float, int]: ...
     def nearest(
-        self, centres: NDArray[np.float64], n_threads: int
+        self, centers: NDArray[np.float64], n_threads: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 
 def nearest(
-    samples: NDArray[np.float32], centres: NDArray[np.float64], n_threads: int
+    samples: NDArray[np.float32], centers: NDArray[np.float64], n_threads: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 def oklab(
-    colours: NDArray[Any],
+    colors: NDArray[Any],
     linear: NDArray[np.float32],
     cones: list[list[float]],
     axes: list[list[float]],
@@ -172,7 +176,7 @@ def regions(
     options: _RegionOptions,
     progress: Callable[[str], object] | None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]: ...
-def pieces(labels: NDArray[np.int32]) -> tuple[NDArray[np.uint32], int]: ...
-def absorb_pieces(
-    labels: NDArray[np.int32], pieces: NDArray[np.uint32], affinity: NDArray[np.float32], min_size: int
+def connected_components(labels: NDArray[np.int32]) -> tuple[NDArray[np.uint32], int]: ...
+def absorb_components(
+    labels: NDArray[np.int32], components: NDArray[np.uint32], affinity: NDArray[np.float32], min_size: int
 ) -> NDArray[np.int32]: ...

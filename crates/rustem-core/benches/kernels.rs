@@ -6,14 +6,14 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rustem_core::colours::{count, paint};
+use rustem_core::colors::{count, paint};
 use rustem_core::covariance::CovarianceType;
+use rustem_core::covariance::Regularization;
 use rustem_core::em::{Config, fit};
-use rustem_core::initialise::{Method, Start, initialise};
-use rustem_core::kernels::Real;
-use rustem_core::mixture::Regularization;
+use rustem_core::em::{Method, Start, initialize};
 use rustem_core::parallel::Threads;
 use rustem_core::samples::Samples;
+use rustem_core::simd::Real;
 
 const N: usize = 48_384;
 const K: usize = 32;
@@ -42,12 +42,11 @@ fn one_pass<T: Real>(criterion: &mut Criterion, group: &str, n: usize, d: usize,
     let mut group = criterion.benchmark_group(group);
     group.throughput(Throughput::Elements(n as u64));
     for (name, family) in FAMILIES {
-        let mixture = initialise(&samples, k, family, &start(0), regularization, &threads).expect("a start");
+        let mixture = initialize(&samples, k, family, &start(0), regularization, &threads).expect("a start");
         let config = Config::textbook(0.0, 1, regularization);
         group.bench_function(BenchmarkId::new(name, format!("d{d} k{k}")), |bencher| {
-            bencher.iter(|| {
-                fit(&samples, black_box(mixture.clone()), config, &threads, &mut |_, _| ControlFlow::Continue(()))
-            });
+            bencher
+                .iter(|| fit(&samples, black_box(&mixture), config, &threads, &mut |_, _| ControlFlow::Continue(())));
         });
     }
     group.finish();
@@ -70,7 +69,7 @@ fn road(criterion: &mut Criterion) {
     });
     let samples = Samples::<f32>::for_fit(&rows, 3, None, 1.0, K).expect("valid samples");
     criterion.bench_function("start k32", |bencher| {
-        bencher.iter(|| initialise(&samples, K, CovarianceType::Full, &start(1), Regularization::default(), &threads));
+        bencher.iter(|| initialize(&samples, K, CovarianceType::Full, &start(1), Regularization::default(), &threads));
     });
     let pixels: Vec<u8> = values(150_000, 3).iter().map(|value| (value * 60.0) as u8).collect();
     let mut group = criterion.benchmark_group("150k pixels");
@@ -79,10 +78,10 @@ fn road(criterion: &mut Criterion) {
     group.bench_function("count", |bencher| {
         bencher.iter(|| count(black_box(&pixels), 3, None, &mut index, &threads));
     });
-    let colours = count(&pixels, 3, None, &mut index, &threads).expect("no interrupt").expect("it pays");
+    let colors = count(&pixels, 3, None, &mut index, &threads).expect("no interrupt").expect("it pays");
     let mut painted = vec![0; pixels.len()];
     group.bench_function("paint", |bencher| {
-        bencher.iter(|| paint(black_box(&colours.values), 3, &index, &mut painted, &threads));
+        bencher.iter(|| paint(black_box(&colors.values), 3, &index, &mut painted, &threads));
     });
     group.finish();
 }

@@ -8,12 +8,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use rustem_core::covariance::Regularization;
 use rustem_core::em::{Config, fit};
-use rustem_core::initialise::{Method, Start, initialise};
-use rustem_core::kernels::simd_level;
-use rustem_core::mixture::Regularization;
+use rustem_core::em::{Method, Start, initialize};
 use rustem_core::parallel::Threads;
 use rustem_core::samples::Samples;
+use rustem_core::simd::simd_level;
 
 /// Passes before the one that is measured.
 const WARM: usize = 12;
@@ -53,15 +53,15 @@ fn main() {
     for family in arguments[3].split(',') {
         let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 0 };
         let covariance_type = family.parse().expect("a covariance type");
-        let first = initialise(&samples, k, covariance_type, &start, regularization, &pools[0]).expect("a start");
+        let first = initialize(&samples, k, covariance_type, &start, regularization, &pools[0]).expect("a start");
         let config = |max_iter| Config::textbook(0.0, max_iter, regularization);
         let mut quiet = |_, _| ControlFlow::Continue(());
-        let warm = fit(&samples, first, config(WARM), &pools[0], &mut quiet).expect("a fit").mixture;
+        let warm = fit(&samples, &first, config(WARM), &pools[0], &mut quiet).expect("a fit").mixture;
         let (begin, mut best) = (Instant::now(), vec![f64::MAX; pools.len()]);
         while begin.elapsed().as_secs_f64() < SECONDS * pools.len() as f64 {
             for (threads, best) in pools.iter().zip(&mut best) {
                 let start = Instant::now();
-                fit(&samples, warm.clone(), config(1), threads, &mut quiet).expect("a fit");
+                fit(&samples, &warm, config(1), threads, &mut quiet).expect("a fit");
                 *best = best.min(start.elapsed().as_secs_f64());
             }
         }

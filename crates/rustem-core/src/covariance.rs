@@ -6,6 +6,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::error::{Error, Result};
 use crate::parallel::Threads;
+use crate::simd::Real;
 
 /// What the components' covariances share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,24 @@ impl CovarianceType {
     #[must_use]
     pub fn count(self, k: usize) -> usize {
         if self == Self::Tied { 1 } else { k }
+    }
+}
+
+/// What keeps covariances away from zero.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Regularization {
+    /// Variances (eigenvalues) are lifted to at least this, inside the M-step's optimum.
+    pub floor: f64,
+    /// Added to the diagonal after the M-step, as scikit-learn does; the likelihood may then fall.
+    pub added: f64,
+}
+
+impl Regularization {
+    /// In the unit of standardised samples. Variances stay above the rounding noise of `T`, whatever was asked, so
+    /// that no fit ends on a singular matrix.
+    pub(crate) fn standardized<T: Real>(self, scale: f64) -> Self {
+        let least = if size_of::<T>() == 4 { 1e-11 } else { 1e-14 };
+        Self { floor: (self.floor / (scale * scale)).max(least), added: self.added / (scale * scale) }
     }
 }
 
@@ -233,6 +252,18 @@ pub(crate) fn add_to_diagonal(covariance: &mut [f64], family: CovarianceType, d:
         CovarianceType::Diag | CovarianceType::Spherical => 1,
     };
     covariance.iter_mut().step_by(step).for_each(|entry| *entry += value);
+}
+
+/// Adds a multiple of x xᵀ to a covariance, as far as its family can tell.
+pub(crate) fn add_outer(covariance: &mut [f64], family: CovarianceType, times: f64, x: &[f64]) {
+    let d = x.len();
+    match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            covariance.iter_mut().enumerate().for_each(|(at, sum)| *sum += times * x[at / d] * x[at % d]);
+        }
+        CovarianceType::Diag => covariance.iter_mut().zip(x).for_each(|(sum, x)| *sum += times * x * x),
+        CovarianceType::Spherical => covariance[0] += times * x.iter().map(|x| x * x).sum::<f64>() / d as f64,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! block's result is merged in the order of the blocks.
 
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) const LEAST_WORK: usize = 3 << 20;
 /// More threads than this help nobody, and thousands take seconds to start.
 const MAX_THREADS: usize = 256;
+
+/// Called after each iteration with its number, from 1, and what it found; may break off the work.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, f64) -> ControlFlow<()>;
 
 /// The threads of one computation, and the question whether to go on.
 ///
@@ -160,6 +164,30 @@ impl Checkpoint<'_> {
             self.stop.store(true, Ordering::Relaxed);
         }
         if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Things that threads take, use and put back: never more of them than threads.
+pub(crate) struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T> Pool<T> {
+    pub(crate) fn take(&self, new: impl FnOnce() -> T) -> T {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        taken.unwrap_or_else(new)
+    }
+
+    pub(crate) fn put(&self, thing: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+
+    pub(crate) fn into_inner(self) -> Vec<T> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,12 @@
 //! A checked view of (n, d) samples with weights, and the layout in which the kernels read them.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::Simd;
 
+use crate::element::{Element, with_known_features};
 use crate::error::{Error, Result};
-use crate::kernels::{Aligned, Real};
 use crate::morton;
+use crate::parallel::LEAST_WORK;
+use crate::simd::{Aligned, Real, dispatch, level};
 
 /// Samples in one tile: a multiple of every vector width, so that no loop has a tail.
 pub const TILE: usize = 128;
@@ -18,47 +20,6 @@ const MIN_SORTED_COMPONENTS: usize = 8;
 /// More samples are sorted part by part, in the cache: their tiles are as compact as those of a picture of this size.
 const SORTED_TOGETHER: usize = 1 << 17;
 
-/// Runs the body with a number of features that the compiler knows where there are few, so that it makes vectors of rows.
-macro_rules! with_known_features {
-    ($d:expr, |$known:ident| $body:expr) => {
-        match $d {
-            1 => with_known_features!(@ 1, $known, $body),
-            2 => with_known_features!(@ 2, $known, $body),
-            3 => with_known_features!(@ 3, $known, $body),
-            4 => with_known_features!(@ 4, $known, $body),
-            d => with_known_features!(@ d, $known, $body),
-        }
-    };
-    (@ $d:expr, $known:ident, $body:expr) => {{
-        let $known: usize = $d;
-        $body
-    }};
-}
-pub(crate) use with_known_features;
-
-/// A number as it lies in the caller's array.
-pub trait Element: Copy + Send + Sync {
-    /// The same value.
-    fn to_f64(self) -> f64;
-    /// The bits of an integer.
-    fn bits(self) -> Option<u32>;
-}
-
-macro_rules! elements {
-    ($($number:ty: $bits:expr),*) => {$(
-        impl Element for $number {
-            #[inline]
-            fn to_f64(self) -> f64 {
-                f64::from(self)
-            }
-            fn bits(self) -> Option<u32> {
-                $bits(self)
-            }
-        }
-    )*};
-}
-elements!(u8: |value| Some(u32::from(value)), u16: |value| Some(u32::from(value)), f32: |_| None, f64: |_| None);
-
 /// Samples standardised by one shift per feature and one common scale, in tiles of [`TILE`] samples: feature by
 /// feature within a tile, the last tile filled up with samples of weight zero.
 ///
@@ -71,7 +32,7 @@ pub struct Samples<T> {
     weights: Aligned<T>,
     total_weight: f64,
     /// Weighted mean of each feature, in the caller's unit.
-    pub(crate) centre: Vec<f64>,
+    pub(crate) center: Vec<f64>,
     /// The caller's number of each sample; empty where the order is the caller's.
     order: Vec<u32>,
     /// Of sorted samples: middle and half widths of each tile's box, (tiles, 2, features).
@@ -86,8 +47,8 @@ impl<T: Real> Samples<T> {
     /// # Errors
     /// No samples or no weight; lengths that do not fit; NaN, infinite or too large values; negative weights.
     pub fn new<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>, unit: f64) -> Result<Self> {
-        let (total_weight, centre, scale) = check(rows, n_features, weights)?;
-        Ok(Self::lay_out(rows, n_features, weights, total_weight, (centre, scale, unit), Vec::new()))
+        let (total_weight, center, scale) = check(rows, n_features, weights)?;
+        Ok(Self::lay_out(rows, n_features, weights, total_weight, (center, scale, unit), Vec::new()))
     }
 
     /// Like [`Self::new`], for a fit of many passes with `n_components`: sorted into compact tiles where that pays, so
@@ -102,7 +63,7 @@ impl<T: Real> Samples<T> {
         unit: f64,
         n_components: usize,
     ) -> Result<Self> {
-        let (total_weight, centre, scale) = check(rows, n_features, weights)?;
+        let (total_weight, center, scale) = check(rows, n_features, weights)?;
         let n_samples = rows.len() / n_features;
         let pays = n_features <= MAX_SORTED_FEATURES
             && n_components >= MIN_SORTED_COMPONENTS
@@ -116,7 +77,7 @@ impl<T: Real> Samples<T> {
                 order.extend(morton::sorted(rows, n_features).into_iter().map(|key| first + key as u32));
             }
         }
-        let mut samples = Self::lay_out(rows, n_features, weights, total_weight, (centre, scale, unit), order);
+        let mut samples = Self::lay_out(rows, n_features, weights, total_weight, (center, scale, unit), order);
         if sorted || pays {
             samples.boxes = boxes(&samples.values, n_features);
         }
@@ -128,7 +89,7 @@ impl<T: Real> Samples<T> {
         n_features: usize,
         weights: Option<&[f64]>,
         total_weight: f64,
-        (centre, scale, unit): (Vec<f64>, f64, f64),
+        (center, scale, unit): (Vec<f64>, f64, f64),
         order: Vec<u32>,
     ) -> Self {
         let (d, n_samples) = (n_features, rows.len() / n_features);
@@ -137,7 +98,7 @@ impl<T: Real> Samples<T> {
         let row_of = |sample: usize| order.get(sample).map_or(sample.min(n_samples - 1), |row| *row as usize);
         let mut values = Aligned::new(n_tiles * TILE * d);
         let mut tile_weights = Aligned::new(n_tiles * TILE);
-        let (mut gathered, level) = (Vec::new(), Level::new());
+        let (mut gathered, level) = (Vec::new(), level());
         for (index, tile) in values.chunks_exact_mut(TILE * d).enumerate() {
             let samples = index * TILE..(index + 1) * TILE;
             let tile_rows = if order.is_empty() && samples.end <= n_samples {
@@ -147,14 +108,14 @@ impl<T: Real> Samples<T> {
                 samples.clone().for_each(|sample| gathered.extend_from_slice(&rows[row_of(sample) * d..][..d]));
                 &gathered
             };
-            dispatch!(level, simd => standardise(simd, tile_rows, &centre, scale, tile));
+            dispatch!(level, simd => standardize(simd, tile_rows, &center, scale, tile));
             for sample in samples.start..samples.end.min(n_samples) {
                 tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row_of(sample)]));
             }
         }
-        let centre = centre.iter().map(|value| value / unit).collect();
+        let center = center.iter().map(|value| value / unit).collect();
         let (len, weights, scale) = (n_samples, tile_weights, scale / unit);
-        Self { len, n_features, values, weights, total_weight, centre, order, boxes: Vec::new(), scale }
+        Self { len, n_features, values, weights, total_weight, center, order, boxes: Vec::new(), scale }
     }
 
     /// About `count` samples that stand for all, in their order here: one at each of as many equal steps of weight.
@@ -186,8 +147,8 @@ impl<T: Real> Samples<T> {
         }
         let total_weight = weights.iter().map(|weight: &T| weight.to_f64()).sum();
         let boxes = if self.boxes.is_empty() { Vec::new() } else { boxes(&values, d) };
-        let (len, centre, scale) = (chosen.len(), self.centre.clone(), self.scale);
-        Some(Self { len, n_features: d, values, weights, total_weight, centre, order: Vec::new(), boxes, scale })
+        let (len, center, scale) = (chosen.len(), self.center.clone(), self.scale);
+        Some(Self { len, n_features: d, values, weights, total_weight, center, order: Vec::new(), boxes, scale })
     }
 
     /// Number of samples.
@@ -242,6 +203,16 @@ impl<T: Real> Samples<T> {
         sorted
     }
 
+    /// Mean log-density in the samples' own unit, from a weighted sum over standardised ones.
+    pub(crate) fn mean_log_density(&self, sum: f64) -> f64 {
+        sum / self.total_weight() - self.log_jacobian()
+    }
+
+    /// What standardising took from each log-density.
+    pub(crate) fn log_jacobian(&self) -> f64 {
+        self.n_features() as f64 * self.scale.ln()
+    }
+
     /// One sample's standardised values.
     pub(crate) fn sample(&self, index: usize) -> impl Iterator<Item = T> {
         let (values, _) = self.tile(index / TILE);
@@ -264,19 +235,24 @@ pub(crate) fn check<E: Element>(
         return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
     }
     let total_weight = check_weights(weights, n_samples)?;
-    let (centre, scale) = centre_and_scale(rows, n_features, weights, total_weight)?;
-    Ok((total_weight, centre, scale))
+    let (center, scale) = center_and_scale(rows, n_features, weights, total_weight)?;
+    Ok((total_weight, center, scale))
+}
+
+/// As many tiles as are worth a block, with so many products for each sample.
+pub(crate) fn tiles_per_block(work: usize) -> usize {
+    LEAST_WORK.div_ceil(TILE * work)
 }
 
 /// Lays out a tile of rows feature by feature, less the centre and divided by the scale.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must become part of its caller's body for each CPU level")]
-fn standardise<S: Simd, E: Element, T: Real>(_: S, rows: &[E], centre: &[f64], scale: f64, tile: &mut [T]) {
+fn standardize<S: Simd, E: Element, T: Real>(_: S, rows: &[E], center: &[f64], scale: f64, tile: &mut [T]) {
     let inverse = 1.0 / scale;
-    with_known_features!(centre.len(), |d| {
-        for (feature, (values, centre)) in tile.chunks_exact_mut(TILE).zip(centre).enumerate() {
+    with_known_features!(center.len(), |d| {
+        for (feature, (values, center)) in tile.chunks_exact_mut(TILE).zip(center).enumerate() {
             for (value, row) in values.iter_mut().zip(rows.chunks_exact(d)) {
-                *value = T::from_f64((row[feature].to_f64() - centre) * inverse);
+                *value = T::from_f64((row[feature].to_f64() - center) * inverse);
             }
         }
     });
@@ -328,30 +304,30 @@ fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
 }
 
 /// Weighted mean of each feature, and the root of the variance averaged over the features.
-fn centre_and_scale<E: Element>(
+fn center_and_scale<E: Element>(
     rows: &[E],
     d: usize,
     weights: Option<&[f64]>,
     total_weight: f64,
 ) -> Result<(Vec<f64>, f64)> {
     let n_samples = rows.len() / d;
-    let mut centre = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
-    if centre.iter().any(|sum| !sum.is_finite())
+    let mut center = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
+    if center.iter().any(|sum| !sum.is_finite())
         && let Some(at) = rows.iter().position(|value| !value.to_f64().is_finite())
     {
         return Err(Error::NotFinite { row: at / d, feature: at % d });
     }
-    for sum in &mut centre {
+    for sum in &mut center {
         *sum /= total_weight;
     }
-    let square = |row: usize, feature: usize| (rows[row * d + feature].to_f64() - centre[feature]).powi(2);
+    let square = |row: usize, feature: usize| (rows[row * d + feature].to_f64() - center[feature]).powi(2);
     let squares: f64 = weighted_sums(n_samples, d, weights, square).iter().sum();
     let scale = (squares / (total_weight * d as f64)).sqrt();
     // The f32 kernels square standardised values; up to this bound nothing overflows on the way back either.
-    if !scale.is_finite() || centre.iter().any(|value| value.abs() > 1e150) {
+    if !scale.is_finite() || center.iter().any(|value| value.abs() > 1e150) {
         return Err(Error::TooLarge);
     }
-    Ok((centre, if scale > 0.0 { scale } else { 1.0 }))
+    Ok((center, if scale > 0.0 { scale } else { 1.0 }))
 }
 
 /// Of each feature, the sum of a value for each row, times the row's weight.
@@ -403,7 +379,7 @@ mod tests {
         let (_, weights) = samples.tile(0);
         assert_eq!(weights[..4], [1.0, 1.0, 1.0, 0.0]);
         let back: Vec<f64> =
-            (0..3).flat_map(|i| samples.sample(i)).map(|x| f64::from(x) * samples.scale + samples.centre[0]).collect();
+            (0..3).flat_map(|i| samples.sample(i)).map(|x| f64::from(x) * samples.scale + samples.center[0]).collect();
         for (value, expected) in back.iter().zip([0.0, 1.0, 0.2]) {
             assert!((value - expected).abs() < 1e-7);
         }

@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::convert::in_c_order;
+use crate::arrays::in_c_order;
 
 /// Decodes the (first) picture of a 16-bit PNG file: (H, W, C) uint16, C = 1 to 4 as stored, plus alpha from tRNS.
 ///

@@ -1,29 +1,15 @@
 //! Regions: a picture in, its superpixels and their merges out.
 
-use std::ops::ControlFlow;
-
 use numpy::{
-    Element as NumpyElement, IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray2,
-    PyReadonlyArray3, PyUntypedArrayMethods,
+    Element as NumpyElement, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
+    PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
-use rustem_core::features::Picture;
-use rustem_core::merging::Weights;
-use rustem_core::parallel::Threads;
-use rustem_core::pieces::LabelMap;
-use rustem_core::regions::{Config, hierarchy};
-use rustem_core::samples::Element;
+use rustem_core::element::Element;
+use rustem_core::regions::{Config, Raster, Weights, hierarchy};
 
-use crate::convert::{in_c_order, interrupted, raise};
-
-/// A C-contiguous (height, width, channels) array of any type that the core takes.
-#[derive(FromPyObject)]
-pub(crate) enum Pixels<'py> {
-    U8(PyReadonlyArray3<'py, u8>),
-    U16(PyReadonlyArray3<'py, u16>),
-    F32(PyReadonlyArray3<'py, f32>),
-    F64(PyReadonlyArray3<'py, f64>),
-}
+use crate::arrays::{Pixels, in_c_order};
+use crate::call::run;
 
 /// What [`regions`] is asked for, by name.
 #[derive(FromPyObject)]
@@ -69,24 +55,13 @@ fn regions_of<'py, E: Element + NumpyElement>(
 ) -> PyResult<HierarchyArrays<'py>> {
     let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
     let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
-    let picture = Picture { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
-    let mut failure: Option<PyErr> = None;
-    let mut stages = |name: &'static str| match progress.map(|call| Python::attach(|py| call.call1(py, (name,)))) {
-        Some(Err(error)) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-        _ => ControlFlow::Continue(()),
-    };
+    let picture = Raster { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
     let weights = options.weights.map_or_else(Weights::default, Weights::from);
     let config =
         Config { n_components: options.n_components, seed: options.seed, max_pixels: options.max_pixels, weights };
-    let outcome =
-        py.detach(|| hierarchy(&picture, &config, &Threads::new(options.n_threads, &interrupted), &mut stages));
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    let found = outcome.map_err(|error| raise(py, error))?;
+    let found = run(py, options.n_threads, progress, |threads, report| {
+        hierarchy(&picture, &config, threads, &mut |stage| report.tell((stage,)))
+    })?;
     let levels = found.tree.levels();
     let n_merges = found.tree.merges.len();
     Ok((
@@ -94,38 +69,4 @@ fn regions_of<'py, E: Element + NumpyElement>(
         found.tree.merges.into_flattened().into_pyarray(py).reshape([n_merges, 2])?,
         levels.into_pyarray(py),
     ))
-}
-
-/// Connected pieces of a label map (depth, height, width): the piece of each pixel, or the largest uint32 where the
-/// label is negative, and their number.
-#[pyfunction]
-pub(crate) fn pieces<'py>(
-    py: Python<'py>,
-    labels: PyReadonlyArray3<'py, i32>,
-) -> PyResult<(Bound<'py, PyArray3<u32>>, usize)> {
-    let map = label_map(&labels)?;
-    let found = py.detach(|| map.pieces(&Threads::new(1, &interrupted))).map_err(|error| raise(py, error))?;
-    Ok((found.0.into_pyarray(py).reshape(map.shape)?, found.1))
-}
-
-/// The label (n,) of each piece after those under `min_size` pixels have gone over to the neighbours that fit best, by
-/// `affinity` (n, k).
-#[pyfunction]
-pub(crate) fn absorb_pieces<'py>(
-    py: Python<'py>,
-    labels: PyReadonlyArray3<'py, i32>,
-    pieces: PyReadonlyArray3<'py, u32>,
-    affinity: PyReadonlyArray2<'py, f32>,
-    min_size: usize,
-) -> PyResult<Bound<'py, PyArray1<i32>>> {
-    let (map, pieces, values) = (label_map(&labels)?, pieces.as_slice()?, affinity.as_slice()?);
-    let (n, k) = (affinity.shape()[0], affinity.shape()[1]);
-    py.detach(|| map.absorb(pieces, n, min_size, k, values, &Threads::new(1, &interrupted)))
-        .map(|labels| labels.into_pyarray(py))
-        .map_err(|error| raise(py, error))
-}
-
-fn label_map<'a>(labels: &'a PyReadonlyArray3<i32>) -> PyResult<LabelMap<'a>> {
-    let shape = labels.shape();
-    Ok(LabelMap { labels: labels.as_slice()?, shape: [shape[0], shape[1], shape[2]] })
 }

@@ -269,7 +269,7 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         else:
             current, stream = Mixture.from_sklearn(self), self._stream
             used = np.ascontiguousarray(used, dtype=self.means_.dtype)
-        self._stream, mixture = prior_fitting.step(used, weight, stream, current, self._options(1, None))
+        self._stream, mixture = prior_fitting.step(used, weight, stream, current, self._prior(), self._options(1, None))
         self._keep(prior_fitting.Run(mixture, [], False), used.dtype)
         self.n_iter_ = self._stream.n_steps
         return self
@@ -413,9 +413,9 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         """One run; ``before`` is the bound that the first iteration is compared with, in a warm start."""
         if self.max_iter == 0:
             return prior_fitting.Run(start, [], False)
-        options = self._options(self.max_iter, before)
+        options, reporter = self._options(self.max_iter, before), self._reporter(-np.inf if before is None else before)
         try:
-            run = prior_fitting.fit(rows, weight, start, options, self._reporter(-np.inf if before is None else before))
+            run = prior_fitting.fit(rows, weight, start, self._prior(), options, reporter)
         except InvalidInputError as error:
             if "covariance of component" in str(error):
                 raise ValueError(ILL_DEFINED) from error
@@ -423,21 +423,27 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         self._print_verbose_msg_init_end(run.history[-1], run.converged)
         return run
 
-    def _options(self, max_iter: int, before: float | None) -> _core._InformedOptions:
+    def _options(self, max_iter: int, before: float | None) -> _core._FitOptions:
+        return {
+            "tol": self.tol,
+            "tol_is_step": True,
+            "before": before if before is not None and np.isfinite(before) else None,
+            "max_iter": max_iter,
+            "acceleration": "none",
+            "reg_covar": self.reg_covar,
+            "covariance_floor": 0.0,
+            "n_threads": check_threads(self.n_threads),
+        }
+
+    def _prior(self) -> _core._PriorOptions:
         k, d = self.n_components, self.n_features_in_
         free, concentration = self.degrees_of_freedom_prior, self.weight_concentration_prior
         return {
-            "tol": self.tol,
-            "max_iter": max_iter,
-            "before": before if before is not None and np.isfinite(before) else None,
-            "reg_covar": self.reg_covar,
-            "covariance_floor": 0.0,
             "frozen_means": prior_fitting.held("frozen_means", self.frozen_means, k),
             "frozen_covariances": prior_fitting.held("frozen_covariances", self.frozen_covariances, k),
             "prior_weight": 0.0 if concentration is None else float(concentration) - 1.0,
             "covariance_prior": prior_fitting.prior_scale(self.covariance_prior, self.covariance_type, d),
             "degrees_of_freedom": d + 2.0 if free is None else float(free),
-            "n_threads": check_threads(self.n_threads),
         }
 
     def _reporter(self, bound: float) -> Callable[[int, float], None] | None:

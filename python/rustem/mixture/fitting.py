@@ -273,24 +273,29 @@ def fit_samples(
 ) -> FitResult:
     """Fit checked samples (n, d) by checked options."""
     k, d = check_integer("n_components", n_components), rows.shape[1]
-    core_options: _core._FitOptions = {
+    start: _core._StartOptions = {
         "n_components": k,
         "covariance_type": options.covariance_type,
         "init_params": options.start_for(floor),
         "weights_init": _start("weights_init", options.weights_init, (k,)),
         "means_init": _start("means_init", options.means_init, (k, d)),
         "precisions_init": _start("precisions_init", options.precisions_init, shape_of(options.covariance_type, k, d)),
+        "n_init": options.n_init,
+        "seed": options.seed,
+    }
+    core_options: _core._FitOptions = {
         "tol": options.tol,
+        "tol_is_step": False,
+        "before": None,
         "max_iter": options.max_iter,
         "acceleration": options.acceleration or "none",
-        "n_init": options.n_init,
         "reg_covar": options.reg_covar,
         "covariance_floor": floor,
-        "seed": options.seed,
         "n_threads": options.n_threads,
     }
     with progress_callback(progress, options.max_iter * options.n_init) as callback:
-        parameters, history, converged, labels, log_likelihood = _core.fit(rows, weights, unit, core_options, callback)
+        fit = _core.fit(rows, weights, unit, start, None, core_options, callback)
+    parameters, history, converged, (labels, log_likelihood) = fit
     mixture = mixture_of(parameters)
     if options.tol > 0 and not converged:
         change = history[-1] - history[-2] if len(history) > 1 else float("nan")

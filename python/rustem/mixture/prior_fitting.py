@@ -38,13 +38,14 @@ def fit(
     rows: NDArray[Any],
     weight: NDArray[np.float64] | None,
     start: Mixture,
-    options: _core._InformedOptions,
+    prior: _core._PriorOptions,
+    options: _core._FitOptions,
     progress: Progress,
 ) -> Run:
     """Textbook EM."""
     with progress_callback(progress, options["max_iter"]) as callback:
-        parameters, history, converged = _core.fit_informed(
-            rows, weight, 1.0, core_parameters(start), options, callback
+        parameters, history, converged, _ = _core.fit(
+            rows, weight, 1.0, core_parameters(start), prior, options, callback
         )
     return Run(mixture_of(parameters), history, converged)
 
@@ -54,14 +55,15 @@ def step(
     weight: NDArray[np.float64] | None,
     stream: Stream | None,
     current: Mixture,
-    options: _core._InformedOptions,
+    prior: _core._PriorOptions,
+    options: _core._FitOptions,
 ) -> tuple[Stream, Mixture]:
     """One step on a batch, by (number of batches + 1) ** -0.6; the first batch alone decides on the first step."""
     statistics, n_steps, n_seen = (current, 0, 0.0) if stream is None else stream
     rate = 1.0 if n_steps == 0 else (n_steps + 1) ** -0.6
     n_seen += len(rows) if weight is None else float(weight.sum())
-    told, mixture = _core.step_informed(
-        rows, weight, 1.0, core_parameters(statistics), core_parameters(current), rate, n_seen, options
+    told, mixture = _core.step(
+        rows, weight, 1.0, core_parameters(statistics), core_parameters(current), rate, n_seen, prior, options
     )
     return Stream(mixture_of(told), n_steps + 1, n_seen), mixture_of(mixture)
 

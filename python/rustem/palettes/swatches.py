@@ -36,7 +36,7 @@ def read_picture(name: str) -> tuple[NDArray[Any], Sequence[str], str]:
             # Entries that no pixel has fill the palette up, or stand for transparency.
             return entries[[entry for entry in used if entry != hidden and entry < len(entries)]], (), ""
         pixels = np.ascontiguousarray(image.convert("RGB")).reshape(-1, 3)
-    counted = _core.count_colours(pixels, 1)
+    counted = _core.count_colors(pixels, 1)
     if counted is None or len(counted[0]) > 65536:
         raise ImageError(f"{name}: the picture has too many colours for a palette; quantize it first")
     colors, _, index = counted

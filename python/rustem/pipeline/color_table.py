@@ -132,7 +132,7 @@ def count_colors(pictures: Sequence[MaskedPicture], color_space: ColorSpace, n_t
         pixels = rows_of(pictures)
     counted = None
     if pixels.shape[1] <= 4:
-        counted = _core.count_colours(np.ascontiguousarray(pixels), n_threads, mask)
+        counted = _core.count_colors(np.ascontiguousarray(pixels), n_threads, mask)
     values, counts, index = (pixels if mask is None else pixels[mask], None, None) if counted is None else counted
     features = np.ascontiguousarray(values)
     if color_space != "srgb":

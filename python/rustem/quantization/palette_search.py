@@ -162,7 +162,7 @@ class _Pyramid:
     """The visible colours on several levels of detail, without their last features where those are constant."""
 
     colors: ComparedColors
-    levels: _core.Levels
+    levels: _core.ColorPyramid
     constant: NDArray[np.float32]
     n_clusters: int
     seed: int
@@ -176,7 +176,7 @@ class _Pyramid:
         if colors.space.has_alpha and colors.opaque[seen].all() and (start[:, -1] == features[0, -1]).all():
             width -= 1  # as if there were no alpha
         rows, stored = (np.ascontiguousarray(each[:, :width]) for each in (features, values))
-        return cls(colors, _core.Levels(rows, counts, n_clusters, stored), features[:1, width:], n_clusters, seed)
+        return cls(colors, _core.ColorPyramid(rows, counts, n_clusters, stored), features[:1, width:], n_clusters, seed)
 
     def fit(
         self, start: NDArray[np.float64], n_fixed: int, tol: float | None = None, report: Report = None

@@ -38,13 +38,13 @@ def absorb_small(labels: NDArray[Any], mixture: Mixture, table: ColorTable, min_
         The new labels; the old ones where nothing is small.
     """
     volume = np.ascontiguousarray(labels, np.int32).reshape((1,) * (3 - labels.ndim) + labels.shape)
-    components, n_components = _core.pieces(volume)
+    components, n_components = _core.connected_components(volume)
     of_pixel = components.ravel()[volume.ravel() >= 0]
     small = np.bincount(of_pixel, minlength=n_components) < min_size
     if not small.any():
         return labels
     affinity = _affinity(mixture, table, of_pixel, small)
-    of_component = _core.absorb_pieces(volume, components, affinity, min_size).astype(labels.dtype)
+    of_component = _core.absorb_components(volume, components, affinity, min_size).astype(labels.dtype)
     return table.pictures[0].lay_out(of_component[of_pixel], -1)
 
 

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 /// Side of the mask, which repeats in both directions.
-pub const SIDE: usize = 64;
+pub(super) const SIDE: usize = 64;
 const PIXELS: usize = SIDE * SIDE;
 /// Standard deviation of the Gaussian that measures voids and clusters, in pixels; Ulichney's choice.
 const SIGMA: f64 = 1.5;
@@ -15,7 +15,7 @@ const SIGMA: f64 = 1.5;
 const INITIAL: usize = PIXELS / 10;
 
 /// Thresholds in (0, 1), row by row: each of `SIDE²` equally spaced values once, neighbours far apart.
-pub fn mask() -> &'static [f32] {
+pub(super) fn mask() -> &'static [f32] {
     static MASK: OnceLock<Vec<f32>> = OnceLock::new();
     MASK.get_or_init(|| ranks().into_iter().map(|rank| (rank as f32 + 0.5) / PIXELS as f32).collect())
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_further_apart_than_chance_has_it() {
+    fn neighbors_are_further_apart_than_chance_has_it() {
         let mask = mask();
         let difference = |offset: usize| {
             let pairs = (0..PIXELS).map(|pixel| (mask[pixel] - mask[(pixel + offset) % PIXELS]).abs());

@@ -4,9 +4,9 @@
 //! depends on its own colour and place alone: no noise crawls from frame to frame, and edits stay local.
 
 use super::blue_noise::{SIDE, mask};
-use super::detail::Canvas;
-use super::nearest::{Nearest, Point};
-use super::{OUTSIDE, point};
+use super::indexed_picture::{OUTSIDE, point};
+use super::nearest_color::{Nearest, Point};
+use super::visibility::Canvas;
 use crate::error::Result;
 use crate::parallel::Threads;
 
@@ -22,13 +22,13 @@ type Mixture = [u32; PARTS];
 pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result<Vec<u32>> {
     let (picture, palette) = (canvas.picture, canvas.palette);
     let mut kept: Vec<Mixture> = Vec::new();
-    if picture.few_colours() {
+    if picture.few_colors() {
         kept.resize(picture.sensitivity.len(), [0; PARTS]);
         threads.map_chunks(&mut kept, BLOCK, |block, mixtures, checkpoint| {
             checkpoint.pass()?;
-            let colours = picture.table[block * BLOCK * picture.n_features..].chunks_exact(picture.n_features);
-            for (mixture, colour) in mixtures.iter_mut().zip(colours) {
-                *mixture = mix(point(colour), palette, strength);
+            let colors = picture.table[block * BLOCK * picture.n_features..].chunks_exact(picture.n_features);
+            for (mixture, color) in mixtures.iter_mut().zip(colors) {
+                *mixture = mix(point(color), palette, strength);
             }
             Ok(())
         })?;
@@ -47,7 +47,7 @@ pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result
                 *label = match kept.get(*pixel as usize) {
                     _ if amounts[x] < 0.5 => entries[x].nearest,
                     Some(mixture) => mixture[part],
-                    None => mix(entries[x].colour, palette, strength)[part],
+                    None => mix(entries[x].color, palette, strength)[part],
                 };
             }
         }
@@ -57,16 +57,16 @@ pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result
 }
 
 /// Entries that make up a colour on average, by lightness.
-fn mix(colour: Point, palette: &Nearest, strength: f32) -> Mixture {
+fn mix(color: Point, palette: &Nearest, strength: f32) -> Mixture {
     let mut missing = [0.0; 4];
     let mut mixture = [0; PARTS];
     for part in &mut mixture {
-        let wanted = palette.clamp(std::array::from_fn(|axis| colour[axis] + strength * missing[axis]));
+        let wanted = palette.clamp(std::array::from_fn(|axis| color[axis] + strength * missing[axis]));
         *part = palette.find(wanted);
-        let found = palette.colours[*part as usize];
-        missing = std::array::from_fn(|axis| missing[axis] + colour[axis] - found[axis]);
+        let found = palette.colors[*part as usize];
+        missing = std::array::from_fn(|axis| missing[axis] + color[axis] - found[axis]);
     }
-    let lightness = |entry: u32| palette.colours[entry as usize][0];
+    let lightness = |entry: u32| palette.colors[entry as usize][0];
     mixture.sort_unstable_by(|a, b| lightness(*a).total_cmp(&lightness(*b)).then(a.cmp(b)));
     mixture
 }

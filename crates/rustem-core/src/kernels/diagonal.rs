@@ -5,9 +5,9 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::lanes::{Lanes, Real, load, splat};
-use super::small::{GROUP, Shape, add};
+use super::shape::{GROUP, Shape, add};
 use crate::samples::TILE;
+use crate::simd::{Lanes, Real, load, splat};
 
 /// One variance for each of D features; of any number where D is 0.
 pub(super) struct Diag<const D: usize>;

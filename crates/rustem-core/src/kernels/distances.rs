@@ -3,35 +3,35 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::lanes::{Lanes, Real, load, splat, store};
 use crate::samples::TILE;
+use crate::simd::{Lanes, Real, load, splat, store};
 
 #[inline(always)]
-fn squared_distance<S: Simd, T: Real>(simd: S, values: &[T], lane: usize, centre: &[T]) -> Lanes<S, T> {
+fn squared_distance<S: Simd, T: Real>(simd: S, values: &[T], lane: usize, center: &[T]) -> Lanes<S, T> {
     let mut sum = splat(simd, T::default());
-    for (values, centre) in values.chunks_exact(TILE).zip(centre) {
-        let difference = load(simd, values, lane) - splat(simd, *centre);
+    for (values, center) in values.chunks_exact(TILE).zip(center) {
+        let difference = load(simd, values, lane) - splat(simd, *center);
         sum = difference.mul_add(difference, sum);
     }
     sum
 }
 
-/// The nearest of `centres` (k, d) for each sample of a tile, the first of equals; and its squared distance.
+/// The nearest of `centers` (k, d) for each sample of a tile, the first of equals; and its squared distance.
 #[inline(always)]
 pub(super) fn nearest_tile<S: Simd, T: Real>(
     simd: S,
     values: &[T],
-    centres: &[T],
+    centers: &[T],
     nearest: &mut [T; TILE],
     distance: &mut [T; TILE],
 ) {
     let d = values.len() / TILE;
     for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-        let mut smallest = squared_distance(simd, values, lane, &centres[..d]);
+        let mut smallest = squared_distance(simd, values, lane, &centers[..d]);
         let mut winner = splat(simd, T::default());
         let mut index = splat(simd, T::ONE);
-        for centre in centres[d..].chunks_exact(d) {
-            let value = squared_distance(simd, values, lane, centre);
+        for center in centers[d..].chunks_exact(d) {
+            let value = squared_distance(simd, values, lane, center);
             let better = value.simd_lt(smallest);
             smallest = better.select(value, smallest);
             winner = better.select(index, winner);
@@ -64,18 +64,18 @@ pub(super) fn potentials_tile<S: Simd, T: Real>(
     }
 }
 
-/// Lowers `distance` to the squared distance to `centre` where that is smaller; returns the weighted sum.
+/// Lowers `distance` to the squared distance to `center` where that is smaller; returns the weighted sum.
 #[inline(always)]
 pub(super) fn lower_tile<S: Simd, T: Real>(
     simd: S,
     values: &[T],
     weights: &[T],
-    centre: &[T],
+    center: &[T],
     distance: &mut [T],
 ) -> f64 {
     let mut sum = splat(simd, T::default());
     for lane in (0..TILE).step_by(Lanes::<S, T>::LEN) {
-        let value = squared_distance(simd, values, lane, centre).min(load(simd, distance, lane));
+        let value = squared_distance(simd, values, lane, center).min(load(simd, distance, lane));
         store::<S, T>(value, distance, lane);
         sum = value.mul_add(load(simd, weights, lane), sum);
     }
@@ -105,8 +105,8 @@ pub(super) fn cluster_tile<S: Simd, T: Real>(
     }
     if candidates.len() > MAX_MASKED {
         for (lane, weight) in weights.iter().enumerate() {
-            let centre = candidates[nearest[lane].to_f64() as usize] as usize;
-            let (sums, weight) = (&mut sums[centre * (d + 1)..(centre + 1) * (d + 1)], weight.to_f64());
+            let center = candidates[nearest[lane].to_f64() as usize] as usize;
+            let (sums, weight) = (&mut sums[center * (d + 1)..(center + 1) * (d + 1)], weight.to_f64());
             for (sum, value) in sums.iter_mut().zip(values[lane..].iter().step_by(TILE)) {
                 *sum += weight * value.to_f64();
             }
@@ -114,8 +114,8 @@ pub(super) fn cluster_tile<S: Simd, T: Real>(
         }
         return error.reduce_sum().to_f64();
     }
-    for (number, centre) in candidates.iter().enumerate() {
-        let (number, sums) = (T::from_f64(number as f64), &mut sums[*centre as usize * (d + 1)..][..=d]);
+    for (number, center) in candidates.iter().enumerate() {
+        let (number, sums) = (T::from_f64(number as f64), &mut sums[*center as usize * (d + 1)..][..=d]);
         let mut mass = 0.0;
         for (values, sums) in values.chunks(FEATURES * TILE).zip(sums.chunks_mut(FEATURES)) {
             mass = match values.len() / TILE {

@@ -3,8 +3,8 @@
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 
-use super::lanes::{Lanes, Real, exp2, load, log2, splat, store};
 use crate::samples::TILE;
+use crate::simd::{Lanes, Real, exp2, load, log2, splat, store};
 
 /// Vectors of samples taken together, so that one's sums do not wait for each other.
 const GROUP: usize = 4;

@@ -1,0 +1,72 @@
+//! A call of the core: without Python's lock, with its interrupts, progress and exceptions.
+
+use std::ops::ControlFlow;
+
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+use rustem_core::error::{Error, Result};
+use rustem_core::parallel::Threads;
+
+/// Does `work` on up to `n_threads` threads while other threads of Python run; asks about every 50 ms whether Ctrl-C was
+/// pressed. What `progress`, or else the core, fails with is raised.
+pub(crate) fn run<R: Send>(
+    py: Python,
+    n_threads: usize,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Threads, &mut Report) -> Result<R> + Send,
+) -> PyResult<R> {
+    let mut report = Report { progress, failure: None };
+    let outcome = py.detach(|| work(&Threads::new(n_threads, &interrupted), &mut report));
+    match report.failure {
+        Some(error) => Err(error),
+        None => outcome.map_err(|error| raise(py, error)),
+    }
+}
+
+/// Where work tells how far it is.
+pub(crate) struct Report<'a> {
+    progress: Option<&'a Py<PyAny>>,
+    failure: Option<PyErr>,
+}
+
+impl Report<'_> {
+    /// Calls the caller's function, if there is one; breaks the work off where that fails.
+    pub(crate) fn tell(&mut self, arguments: impl for<'py> PyCallArgs<'py>) -> ControlFlow<()> {
+        match self.progress.map(|callback| Python::attach(|py| callback.call1(py, arguments))) {
+            Some(Err(error)) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Whether a signal handler of Python raised (Ctrl-C). Handlers run on Python's main thread only; elsewhere never.
+fn interrupted() -> bool {
+    Python::attach(|py| match py.check_signals() {
+        Ok(()) => false,
+        Err(error) => {
+            // Another handler than that of Ctrl-C may have raised: what it said is shown when the work has ended.
+            if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
+                error.write_unraisable(py, None);
+            }
+            true
+        }
+    })
+}
+
+/// The exception for a core error.
+pub(crate) fn raise(py: Python, error: Error) -> PyErr {
+    match error {
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        other => {
+            let message = other.to_string();
+            py.import("rustem.exceptions")
+                .and_then(|module| module.getattr("InvalidInputError"))
+                .and_then(|class| class.call1((message.clone(),)))
+                .map_or_else(|_| PyValueError::new_err(message), PyErr::from_value)
+        }
+    }
+}
