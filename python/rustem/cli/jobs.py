@@ -38,7 +38,7 @@ def plan(
 
     Where the options name no file, results are named after their picture, with ``ending`` or ``labels_ending``.
     """
-    photos, problems = _find_photos(args.photos)
+    photos, problems = find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
     for option, target, suffixes in (("-o", args.output, outputs), ("--labels", args.labels, _LABELS)):
         if target is not None and not _is_folder(target, single):
@@ -62,7 +62,7 @@ def plan(
     return jobs, problems
 
 
-def _find_photos(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
+def find_photos(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
     """List the pictures that files, folders and globs stand for, each once, and the arguments that hold none."""
     photos: dict[str, Path] = {}
     problems = []

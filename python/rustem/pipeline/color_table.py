@@ -98,6 +98,10 @@ class ColorTable:
         painted = _core.paint(rows.view(np.uint8), self.index, self.n_threads)
         return painted.view(of_color.dtype).reshape(*picture.shape, *of_color.shape[1:])
 
+    def label_pixels(self, of_color: NDArray[Any], n_labels: int) -> NDArray[Any]:
+        """The labels (m,) of the colours as a label map of the smallest signed type; -1 where pixels take no part."""
+        return self.paint(of_color.astype(np.int16 if n_labels <= white_level(np.dtype(np.int16)) else np.int32), -1)
+
     def split(self) -> list[tuple[ColorTable, NDArray[np.intp] | slice]]:
         """The colours of each picture alone, and where they stand among all."""
         if len(self.pictures) == 1:

@@ -12,6 +12,7 @@ from PIL import Image
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError
 from rustem.images.frames import read_frames
+from rustem.images.picture import white_level
 from rustem.quantization import Quantization, quantize
 
 if TYPE_CHECKING:
@@ -131,4 +132,4 @@ def _indexed(frame: Quantization) -> Image.Image:
 
 
 def _eight_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return values if values.dtype == np.uint8 else np.rint(values / np.iinfo(values.dtype).max * 255).astype(np.uint8)
+    return values if values.dtype == np.uint8 else np.rint(values / white_level(values.dtype) * 255).astype(np.uint8)

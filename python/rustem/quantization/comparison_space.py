@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rustem.exceptions import InvalidInputError
+from rustem.images.picture import white_level
 from rustem.pipeline.color_table import count_colors
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Space:
     @property
     def unit(self) -> float:
         """The value of white."""
-        return float(np.iinfo(self.dtype).max) if self.dtype.kind == "u" else 1.0
+        return float(white_level(self.dtype))
 
     @property
     def _chroma(self) -> float:

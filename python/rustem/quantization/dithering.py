@@ -20,7 +20,7 @@ import numpy as np
 from rustem import _core
 from rustem.arguments import as_supported, check_threads
 from rustem.exceptions import InvalidInputError
-from rustem.images.picture import Picture
+from rustem.images.picture import Picture, white_level
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import MaskedPicture
 
@@ -161,7 +161,7 @@ def _features(values: NDArray[Any], space: DitherSpace) -> tuple[NDArray[np.floa
     """Colours (m, d) as the ditherer sees them, alpha multiplied in; and lightness seen per unit of them (m,)."""
     from rustem import colorspaces
 
-    unit = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    unit = float(white_level(values.dtype))
     opaque = values[:, : values.shape[1] - 1] if values.shape[1] in (2, 4) else values
     if space == "linear":
         light = _light(opaque, unit)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rustem.exceptions import InvalidInputError
+from rustem.images.picture import white_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,12 +59,9 @@ def _in_type(rows: NDArray[Any], name: str, space: Space) -> NDArray[Any]:
     if rows.dtype == space.dtype:
         return rows
     if rows.dtype.kind == "f" or space.dtype.kind == "f":
-        highest = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
-        if rows.dtype.kind == "i":
-            highest = 255.0
-        scaled = rows / highest
+        scaled = rows / (255.0 if rows.dtype.kind == "i" else float(white_level(rows.dtype)))
     elif rows.dtype in (np.uint8, np.uint16):
-        scaled = rows / float(np.iinfo(rows.dtype).max)
+        scaled = rows / float(white_level(rows.dtype))
     else:
         scaled = rows / space.unit
     if not ((scaled >= 0) & (scaled <= 1)).all():

@@ -24,7 +24,7 @@ def label_picture(
     """One picture in the palette's colours; ``rows`` are its colours' rows among those that the palette is for."""
     k = len(found.entries)
     of_color = found.labels[rows]
-    labels = table.paint(of_color.astype(np.int16 if k <= np.iinfo(np.int16).max else np.int32), -1)
+    labels = table.label_pixels(of_color, k)
     if dither:
         labels = _dithered(table, labels, found, dither)
         shown = labels.ravel() if table.pictures[0].mask is None else labels[table.pictures[0].mask]

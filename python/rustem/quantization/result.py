@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from rustem.images.picture import white_level
 from rustem.pipeline.labelled import PalettePicture, decibels
 from rustem.quantization.comparison_space import Space
 
@@ -79,6 +80,9 @@ class Quantization(PalettePicture):
         kept = opacity > 0
         rank = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the label -1 finds the last one
         labels = rank[self.labels]
-        unit = np.iinfo(opacity.dtype).max if opacity.dtype.kind == "u" else 1
-        alpha = None if (opacity[kept] == unit).all() else np.append(opacity, 0).astype(opacity.dtype)[self.labels]
+        alpha = (
+            None
+            if (opacity[kept] == white_level(opacity.dtype)).all()
+            else np.append(opacity, 0).astype(opacity.dtype)[self.labels]
+        )
         return labels, colors[kept], alpha

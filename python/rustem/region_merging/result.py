@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from rustem.arguments import check_integer
+from rustem.arguments import check_choice, check_integer
 from rustem.exceptions import InvalidInputError
 from rustem.images.display import as_rgb8, side_by_side
 from rustem.pipeline.labelled import LabelledPicture, find_boundaries
@@ -189,14 +189,13 @@ class Regions(LabelledPicture):
         """
         from rustem import images
 
+        check_choice("view", view, ("contours", "filled", "both"))
         picture, alpha = self._source.picture, None
         if view == "filled":
             plain = picture.pixels.ndim == 2 or picture.pixels.shape[2] in (1, 3)
             shown, alpha = self._shown() if plain and picture.pixels.dtype.kind == "u" else (self._filled(), None)
-        elif view in ("contours", "both"):
-            shown = self.contours()
         else:
-            raise InvalidInputError(f"view is {view!r}: choose one of 'contours', 'filled', 'both'")
+            shown = self.contours()
         if view == "both":
             shown = side_by_side(shown, self._filled())
         images.write(path, shown, alpha=alpha, icc_profile=picture.icc_profile, overwrite=overwrite)

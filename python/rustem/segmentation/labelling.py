@@ -75,14 +75,14 @@ def label_picture(
     table: ColorTable, fit: FitResult, palette: NDArray[Any], n_requested: int, min_size: int, *, repaint: bool
 ) -> Segmentation:
     """One picture's result; where small components change labels, the palette follows if ``repaint``."""
-    of_color = fit.labels.astype(np.int16 if len(palette) <= np.iinfo(np.int16).max else np.int32)
-    labels, counts = table.paint(of_color, -1), table.sums(of_color, len(palette))[0]
+    k = len(palette)
+    labels, counts = table.label_pixels(fit.labels, k), table.sums(fit.labels, k)[0]
     if min_size > 1:
         labels = absorb_small(labels, fit.mixture, table, min_size)
         (picture,) = table.pictures
         shown = labels.ravel() if picture.mask is None else labels[picture.mask]
         pixels = np.ascontiguousarray(picture.rows())
-        masses, sums = _core.sums_by_label(pixels, None, shown.astype(np.uint32), len(palette))
+        masses, sums = _core.sums_by_label(pixels, None, shown.astype(np.uint32), k)
         counts = masses.astype(np.int64)
         if repaint:
             palette = _mean_colors(counts, sums, palette)

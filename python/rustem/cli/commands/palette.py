@@ -51,11 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
-    from rustem.cli.jobs import Job, _find_photos, plan
+    from rustem.cli.jobs import Job, find_photos, plan
 
     suffixes = (*(f".{kind}" for kind in _FORMATS if kind != "riff"), ".txt")
     if args.output is None and args.format is None:
-        photos, problems = _find_photos(args.photos)
+        photos, problems = find_photos(args.photos)
         jobs = [Job(photo, Path(), None) for photo in photos]
     else:
         ending = {"riff": "pal", None: "gpl"}.get(args.format, args.format)
