@@ -42,22 +42,22 @@ docs: $(VENV)/.built  ## HTML under docs/_build
 
 bench: $(VENV)/.built  ## Compare with the peers; RUSTEM_DATA names the folder of pictures
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/classic.py --readme README.md
+	$(BIN)/python -m benchmarks.mixture.classic --readme README.md
 
 bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/kernels.py --page docs/performance.md
-	$(BIN)/python benchmarks/scaling.py --docs docs/performance.md --plot docs/scaling.svg
-	$(BIN)/python benchmarks/likelihood.py passes --docs docs/performance.md
-	$(BIN)/python benchmarks/likelihood.py optima --docs docs/performance.md
-	$(BIN)/python benchmarks/selection.py --docs docs/selection.md
-	$(BIN)/python benchmarks/regions.py --docs docs/regions.md --gallery docs/regions.jpg
-	$(BIN)/python benchmarks/palettes.py --docs docs/palettes.md
-	$(BIN)/python benchmarks/palette_speed.py --docs docs/palettes.md
-	$(BIN)/python benchmarks/png_size.py --docs docs/palettes.md
-	$(BIN)/python benchmarks/dithering.py --docs docs/palettes.md
-	$(BIN)/python benchmarks/palette_gallery.py docs/palettes.jpg
-	$(BIN)/python benchmarks/targets.py --docs docs/performance.md
+	$(BIN)/python -m benchmarks.mixture.kernels --page docs/performance.md
+	$(BIN)/python -m benchmarks.mixture.scaling --docs docs/performance.md --plot docs/scaling.svg
+	$(BIN)/python -m benchmarks.mixture.likelihood passes --docs docs/performance.md
+	$(BIN)/python -m benchmarks.mixture.likelihood optima --docs docs/performance.md
+	$(BIN)/python -m benchmarks.mixture.selection --docs docs/selection.md
+	$(BIN)/python -m benchmarks.regions.regions --docs docs/regions.md --gallery docs/regions.jpg
+	$(BIN)/python -m benchmarks.quantization.palettes --docs docs/palettes.md
+	$(BIN)/python -m benchmarks.quantization.palette_speed --docs docs/palettes.md
+	$(BIN)/python -m benchmarks.quantization.png_size --docs docs/palettes.md
+	$(BIN)/python -m benchmarks.quantization.dithering --docs docs/palettes.md
+	$(BIN)/python -m benchmarks.quantization.gallery docs/palettes.jpg
+	$(BIN)/python -m benchmarks.mixture.targets --docs docs/performance.md
 
 clean:
 	cargo clean

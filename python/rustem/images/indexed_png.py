@@ -4,7 +4,7 @@ W3C, "Portable Network Graphics (PNG) Specification, Third Edition", 2025. Rows 
 recommends for palettes: filters make neighbours differ less only where the order of the palette means something, and
 even then, sorted by lightness, photographs take 7 to 22 % more. Without filters the order is free: it changes the size
 by about 0.1 %. Level 7 of zlib's memory makes shorter blocks than the highest; their codes fit better, by 0.4 to 0.9 %.
-benchmarks/png_size.py measures all this.
+benchmarks/quantization/png_size.py measures all this.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Pictures in few colours side by side, for docs/palettes.md; of pictures that come with scikit-image.
+"""Pictures in few colours side by side, for docs/guides/palettes.md; of pictures that come with scikit-image.
 
-python benchmarks/palette_gallery.py docs/palettes.jpg
+python -m benchmarks.quantization.gallery docs/images/palettes.jpg
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
-from palette_peers import libimagequant, pillow
 from PIL import Image, ImageDraw, ImageFont
 
 import rustem
+from benchmarks.quantization.palette_peers import libimagequant, pillow
 
 K, SIDE, GAP, LINE = 16, 232, 6, 22
 COLUMNS = ("original", "rustem", "rustem, dithered", "libimagequant", "Pillow, median cut")

@@ -1,6 +1,6 @@
 """Regions against what people drew: scores, times and a gallery, side by side in one run.
 
-    RUSTEM_DATA=folder python benchmarks/regions.py --docs docs/regions.md
+    RUSTEM_DATA=folder python -m benchmarks.regions.regions --docs docs/guides/regions.md
 
 RUSTEM_DATA names a folder with bsds500/images/*/*.jpg and bsds500/groundTruth/*/*.mat, and beside it tools/ with
 bsds_metrics.py. Prints tables, writes a JSON report, and replaces the tables of the page if asked. The gallery is made
@@ -25,11 +25,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import report
-from pages import replace_table
 from PIL import Image
 
 import rustem
+from benchmarks.shared.machine import machine
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 
 HALVES = ("even", "odd")
 # Among which the level is chosen for the other half.
@@ -53,7 +54,7 @@ def main() -> None:
     summary = {"scores": [], "stages": None, "large": []}
     if args.report.exists():
         summary |= json.loads(args.report.read_text(encoding="utf-8"))
-    summary["machine"] = report.machine()
+    summary["machine"] = machine()
     if "times" in args.parts:
         summary |= {"stages": stages(args.runs), "large": large()}
     data = os.environ.get("RUSTEM_DATA")
@@ -62,7 +63,7 @@ def main() -> None:
     elif "scores" in args.parts:
         measured = scores(Path(data), args.only, args.pictures, args.slow_pictures)
         summary["scores"] = merged(summary["scores"] if args.only else [], measured)
-    args.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_results(args.report, summary)
     for name, table in tables(summary).items():
         print(f"\n{table}")
         if args.docs:
@@ -82,7 +83,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--parts", nargs="+", choices=("scores", "times"), default=["times", "scores"], help="others: the last report's"
     )
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("regions.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "regions.json")
     parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
     parser.add_argument("--gallery", type=Path, help="write the gallery to this file")
     parser.add_argument("--large", type=Path, help="only measure this picture; used by the script itself")
@@ -238,7 +239,7 @@ def large() -> list[dict]:
     found = sorted(Path(data, "large").glob("*.jpg")) if data else []
     measured = []
     for picture in found:
-        command = [sys.executable, __file__, "--large", str(picture)]
+        command = [sys.executable, "-m", "benchmarks.regions.regions", "--large", str(picture)]
         measured.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     return sorted(measured, key=lambda row: row["megapixels"])
 

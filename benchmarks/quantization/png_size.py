@@ -1,6 +1,6 @@
 """Size of indexed PNG files beside pngquant's at the same number of colours, with what was lost for it.
 
-    RUSTEM_DATA=folder python benchmarks/png_size.py --docs docs/palettes.md
+    RUSTEM_DATA=folder python -m benchmarks.quantization.png_size --docs docs/guides/palettes.md
 
 RUSTEM_DATA names a folder with kodak/*.png. pngquant runs at its slowest and best speed (apt install pngquant). Its
 pixels are also written by rustem, which tells how much is due to the file and how much to the choice of pixels.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -19,12 +18,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import report
-from pages import replace_table
-from palettes import difference, seen_from_afar
 from PIL import Image
 
 import rustem
+from benchmarks.quantization.palettes import difference, seen_from_afar
+from benchmarks.shared.machine import machine
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 from rustem import images
 from rustem.images import indexed_png
 
@@ -143,7 +143,7 @@ def table(rows: list[dict], n_pictures: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("png_size.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "png_size.json")
     parser.add_argument("--docs", type=Path, help="page whose table is replaced")
     options = parser.parse_args()
     data = os.environ.get("RUSTEM_DATA")
@@ -151,8 +151,8 @@ def main() -> None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures, or pngquant is missing: the comparison is left out")
     paths = sorted(Path(data, "kodak").glob("*.png"))[::2]
     rows, forms = measure(paths), measure_forms(paths)
-    summary = {"machine": report.machine(), "rows": rows, "forms": forms}
-    options.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    summary = {"machine": machine(), "rows": rows, "forms": forms}
+    write_results(options.report, summary)
     text = f"{table(rows, len(paths))}\n\n{forms_table(forms)}"
     print(text)
     if options.docs:

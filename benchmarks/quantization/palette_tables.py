@@ -1,10 +1,10 @@
-"""The tables of benchmarks/palettes.py: means over pictures, and what they say about quantize()'s claims."""
+"""The tables of palettes.py: means over pictures, and what they say about quantize()'s claims."""
 
 from __future__ import annotations
 
 from itertools import product
 
-from palette_peers import BEST_OF_TEN, DITHERED, OURS, UNDITHERED
+from benchmarks.quantization.palette_peers import BEST_OF_TEN, DITHERED, OURS, UNDITHERED
 
 MEASURES = {"psnr": ".3f", "ssim": ".4f", "ciede2000": ".3f", "afar": ".3f", "used": ".1f", "seconds": ".3f"}
 BETTER = {"psnr": max, "ssim": max, "ciede2000": min, "afar": min}

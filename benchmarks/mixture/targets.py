@@ -1,6 +1,6 @@
-"""Every target for speed beside the figure that the reports in this folder hold.
+"""Every target for speed beside the figure that the results hold.
 
-    python benchmarks/targets.py --docs docs/performance.md
+    python -m benchmarks.mixture.targets --docs docs/theory/performance.md
 
 Reads what kernels.py, scaling.py, likelihood.py passes and palette_speed.py have written; measures nothing itself.
 """
@@ -14,9 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from pages import replace_table
-
-FOLDER = Path(__file__).parent
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS
 
 
 class Figure(NamedTuple):
@@ -51,7 +50,7 @@ def main() -> None:
 
 
 def read(name: str) -> list | dict:
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def kernels(tables: list) -> Iterator[Figure]:

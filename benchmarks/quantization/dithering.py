@@ -1,6 +1,6 @@
 """What edge-aware dithering leaves alone, and what that costs where dithering helps.
 
-    RUSTEM_DATA=folder python benchmarks/dithering.py --docs docs/palettes.md
+    RUSTEM_DATA=folder python -m benchmarks.quantization.dithering --docs docs/guides/palettes.md
 
 RUSTEM_DATA names a folder with kodak/*.png. The drawing, of flat areas and text, is made by the script.
 """
@@ -8,17 +8,17 @@ RUSTEM_DATA names a folder with kodak/*.png. The drawing, of flat areas and text
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 import numpy as np
-import report
-from pages import replace_table
-from palettes import difference, seen_from_afar
 from PIL import Image, ImageDraw, ImageFont
 
 import rustem
+from benchmarks.quantization.palettes import difference, seen_from_afar
+from benchmarks.shared.machine import machine
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 
 COLOURS = (8, 16, 64)
 WAYS = {"none": False, "edge-aware": True, "everywhere": {"method": "floyd-steinberg", "edge_aware": False}}
@@ -67,7 +67,7 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("dithering.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "dithering.json")
     parser.add_argument("--docs", type=Path, help="page whose table is replaced")
     options = parser.parse_args()
     data = os.environ.get("RUSTEM_DATA")
@@ -85,9 +85,7 @@ def main() -> None:
                 for way in WAYS
             }
             rows.append({"picture": name, "k": k, **mean})
-    options.report.write_text(
-        json.dumps({"machine": report.machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_results(options.report, {"machine": machine(), "rows": rows})
     text = table(rows)
     print(text)
     if options.docs:

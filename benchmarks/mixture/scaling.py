@@ -1,10 +1,10 @@
 """How time and memory grow: with pixels, components, features and threads; what counting and starting up cost.
 
-    RUSTEM_DATA=folder python benchmarks/scaling.py --docs docs/performance.md --plot docs/scaling.svg
+    RUSTEM_DATA=folder python -m benchmarks.mixture.scaling --docs docs/theory/performance.md
 
 RUSTEM_DATA names a folder with seed/img.jpg and large/*.jpg; what is missing is left out. Every case runs in a process
 of its own, whose peak memory is read at its end. Prints and writes JSON, replaces the tables between the markers of
-the page, and plots the scaling.
+the page, and plots the scaling to docs/images/scaling.svg if `--plot` says so.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.shared.results import RESULTS, write_results
+
 K, N_ITER = 32, 30
 CLASSIC = "seed/img.jpg"
 PHOTOGRAPHS = ("large/sunset_by_Aitzol_Berasategi.jpg", "large/seeding_by_Clements_Engelhardt.jpg")
@@ -37,7 +39,7 @@ MB = 1 << 20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="runs of each case, of which the fastest counts (3)")
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("scaling.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "scaling.json")
     parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
     parser.add_argument("--plot", type=Path, help="SVG file to write")
     parser.add_argument("--only", choices=("road", "components", "features", "counting", "noise", "startup"))
@@ -61,13 +63,13 @@ def main() -> None:
                 row.pop("path", None)  # of no use on another machine
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-    args.report.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_results(args.report, rows)
     if args.docs:
-        import scaling_report
+        from benchmarks.mixture import scaling_report
 
         scaling_report.write_page(args.docs, rows)
     if args.plot:
-        import scaling_report
+        from benchmarks.mixture import scaling_report
 
         scaling_report.plot(args.plot, rows)
 
@@ -125,7 +127,7 @@ def save(folder: Path, path: Path) -> str:
 def in_a_process(case: dict) -> dict:
     # Compiled bytecode is what an installed package has.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    command = [sys.executable, "-m", "benchmarks.mixture.scaling", "--case", json.dumps(case)]
     return json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
 
 

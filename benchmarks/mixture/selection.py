@@ -1,6 +1,6 @@
 """How many components: drawings with a known number, photographs at two scales, and the time of the sweep.
 
-    RUSTEM_DATA=... python benchmarks/selection.py [--docs docs/selection.md] [--json FILE]
+    RUSTEM_DATA=... python -m benchmarks.mixture.selection [--docs docs/guides/selection.md] [--json FILE]
 
 Writes the tables between the markers in the page, and all figures as JSON.
 """
@@ -8,15 +8,15 @@ Writes the tables between the markers in the page, and all figures as JSON.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
 
 import numpy as np
-from pages import replace_table
 from PIL import Image
 
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import write_results
 from rustem import select_components
 
 KS, NOISES, SEEDS = (1, 2, 3, 5, 8, 12), (2, 6, 12), (0, 1)
@@ -108,7 +108,7 @@ def main() -> None:
     text = tables(made, photos)
     print(text)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"drawings": made, "photographs": photos}, indent=1) + "\n")
+        write_results(arguments.json, {"drawings": made, "photographs": photos})
     if arguments.docs:
         replace_table(arguments.docs, "selection", text)
 

@@ -1,19 +1,13 @@
-"""What the benchmark tells: a table of text, one for the README, and the kind of machine."""
+"""What classic.py tells: a table of text, and one for the README."""
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pages import replace_table
-from peers import SCIKIT_LEARN, WHOLE
-
-from rustem import _core
-from rustem.arguments import available_cpus
+from benchmarks.mixture.peers import SCIKIT_LEARN, WHOLE
+from benchmarks.shared.pages import replace_table
 
 FLOOR, COMMAND = "bare floor, file to file", "rustem segment, file to file"
-PACKAGES = ("rustem", "numpy", "pillow", "scikit-learn", "opencv-contrib-python-headless")
 
 
 def text_table(rows: list[dict]) -> str:
@@ -130,24 +124,3 @@ def larger_table(rows: list[dict], classic: str) -> list[str]:
         size = f"{ours['pixels']:,} | {ours['distinct_colours']:,}"
         lines.append(f"| {picture} | {size} | {them} | {ours['seconds']:.3g} ({ratio(rows, ours)}×) |")
     return [*lines, ""]
-
-
-def machine() -> dict:
-    """CPU, SIMD level and versions."""
-    cpu = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].split(":", 1)[1].strip() if models else cpu
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "absent"
-    return {
-        "cpu": cpu,
-        "cpus": available_cpus(),
-        "simd": _core.simd_level(),
-        "python": platform.python_version(),
-        "versions": versions,
-    }

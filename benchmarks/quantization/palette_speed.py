@@ -1,6 +1,6 @@
 """Seconds of palettes: beside libimagequant, beside the decoding of a large photograph's JPEG, and of dithering.
 
-    RUSTEM_DATA=folder python benchmarks/palette_speed.py --docs docs/palettes.md
+    RUSTEM_DATA=folder python -m benchmarks.quantization.palette_speed --docs docs/guides/palettes.md
 
 RUSTEM_DATA names a folder with kodak/*.png and large/*.jpg. Contenders take turns, and the best of all turns counts.
 Times are those of the wall clock: nothing else should run. Writes a JSON report and, if asked, the table of the page.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import time
 from collections.abc import Callable
@@ -18,12 +17,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import report
-from pages import replace_table
-from palette_peers import libimagequant
 from PIL import Image
 
 import rustem
+from benchmarks.quantization.palette_peers import libimagequant
+from benchmarks.shared.machine import machine
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 from rustem import _core
 from rustem.arguments import available_cpus
 
@@ -156,20 +156,20 @@ def tables(summary: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=5, help="of which the best counts (5)")
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("palette_speed.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "palette_speed.json")
     parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
     options = parser.parse_args()
     data = os.environ.get("RUSTEM_DATA")
     if data is None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures: nothing to measure")
     summary = {
-        "machine": report.machine(),
+        "machine": machine(),
         "threads": available_cpus(),
         "libimagequant": beside_libimagequant(Path(data, "kodak"), options.turns),
         "decoding": beside_decoding(Path(data), options.turns),
         "dithering": dithering(Path(data, "large"), options.turns),
     }
-    options.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_results(options.report, summary)
     text = tables(summary)
     print(text)
     if options.docs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pages import replace_table
+from benchmarks.shared.pages import replace_table
 
 
 def write_page(path: Path, rows: list[dict]) -> None:

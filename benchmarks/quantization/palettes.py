@@ -1,11 +1,11 @@
 """Colour reduction beside the peers: PSNR, SSIM, colour difference, colours really used, CPU seconds.
 
-    RUSTEM_DATA=folder python benchmarks/palettes.py --docs docs/palettes.md
+    RUSTEM_DATA=folder python -m benchmarks.quantization.palettes --docs docs/guides/palettes.md
 
 RUSTEM_DATA names a folder with kodak/*.png and cq100/*.png. Of CQ100, every fourth picture is taken; rustem in sRGB
 is measured on all. All work on one thread. The best of ten runs of scikit-learn takes hours: it is measured once for
-each picture and k, and kept in palettes_best_of_ten.jsonl; what is not there is left out, unless --best-of-ten asks for
-it. Peers that are not installed are left out (apt install pngquant imagemagick).
+each picture and k, and kept in results/palettes_best_of_ten.jsonl; what is not there is left out, unless --best-of-ten
+asks for it. Peers that are not installed are left out (apt install pngquant imagemagick).
 
 Each row is written to --rows as soon as it is measured, and a run goes on where the last one ended; remove that file to
 measure anew. The means go into a JSON report and, if asked, into the page.
@@ -20,22 +20,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import report
-from pages import replace_table
-from palette_peers import BEST_OF_TEN, OURS, PEERS, Unavailable
-from palette_tables import tables
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
+from benchmarks.quantization.palette_peers import BEST_OF_TEN, OURS, PEERS, Unavailable
+from benchmarks.quantization.palette_tables import tables
+from benchmarks.shared.machine import machine
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 from rustem.colorspaces import from_space, to_space
 
 COLOURS = (8, 16, 32, 64, 256)
 FOLDERS = {"kodak": 1, "cq100": 4}
 # Half a minute for one picture of CQ100.
 ONLY_KODAK = "Pillow, median cut and k-means"
-HERE = Path(__file__).parent
 KEY = ("folder", "picture", "who", "k")
 # What the eye resolves at some distance: a Gaussian of this many pixels.
 AFAR = 2.0
@@ -96,8 +96,8 @@ def append(file: Path, row: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, default=Path("palettes.jsonl"))
-    parser.add_argument("--report", type=Path, default=HERE / "palettes.json")
+    parser.add_argument("--rows", type=Path, default=RESULTS / "palettes.jsonl")
+    parser.add_argument("--report", type=Path, default=RESULTS / "palettes.json")
     parser.add_argument("--docs", type=Path, help="page whose tables are replaced")
     parser.add_argument("--best-of-ten", action="store_true", help="measure what is missing of it, for hours")
     parser.add_argument("--colours", type=int, nargs="+", default=COLOURS)
@@ -108,7 +108,7 @@ def main() -> None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures: the comparison is left out")
     everything = {folder: sorted(Path(data, folder).glob("*.png")) for folder in FOLDERS}
     paths = [path for folder, step in FOLDERS.items() for path in everything[folder][::step]]
-    kept = HERE / "palettes_best_of_ten.jsonl"
+    kept = RESULTS / "palettes_best_of_ten.jsonl"
     if options.best_of_ten:
         done = {tuple(row[name] for name in KEY) for row in measured(kept)}
         for row in rows(paths, [BEST_OF_TEN], options.colours, done):
@@ -121,9 +121,7 @@ def main() -> None:
         append(options.rows, row)
     shown = {(path.parent.name, path.stem) for path in paths}
     means, text = tables(measured(options.rows) + measured(kept), shown)
-    options.report.write_text(
-        json.dumps({"machine": report.machine(), "means": means}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_results(options.report, {"machine": machine(), "means": means})
     print(text)
     if options.docs:
         replace_table(options.docs, "palettes", text)

@@ -1,6 +1,6 @@
 """The fused pass alone, at every CPU level, and full covariances of many bands beside scikit-learn.
 
-    RUSTEM_DATA=folder python benchmarks/kernels.py --page docs/performance.md
+    RUSTEM_DATA=folder python -m benchmarks.mixture.kernels --page docs/theory/performance.md
 
 Compiles and runs crates/rustem-core/examples/passes.rs (artificial samples, one pass at a time, best of many), writes a
 JSON report and replaces the page's tables. RUSTEM_DATA names a folder with the photographs kodak/*.png and the
@@ -19,9 +19,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from pages import replace_table
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
+
+ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("spherical", "diag", "full", "tied")
 # ns per sample and iteration at k = 32, d = 3 on one thread: what the hardware allows; AVX2 at half the rate.
 FLOOR = {("avx512", "spherical"): 6.8, ("avx512", "full"): 10.0, ("avx2", "spherical"): 13.6, ("avx2", "full"): 20.0}
@@ -29,7 +31,7 @@ FLOOR = {("avx512", "spherical"): 6.8, ("avx512", "full"): 10.0, ("avx2", "spher
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("kernels.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "kernels.json")
     parser.add_argument("--page", type=Path, help="page whose kernel tables are replaced")
     args = parser.parse_args()
     subprocess.run(["cargo", "build", "--release", "--example", "passes", "-p", "rustem-core"], cwd=ROOT, check=True)
@@ -41,7 +43,7 @@ def main() -> None:
         threads_table(),
         *many_bands(),
     ]
-    args.report.write_text(json.dumps(tables, indent=1) + "\n")
+    write_results(args.report, tables)
     text = "\n\n".join(markdown(table) for table in tables)
     print(text)
     if args.page:

@@ -1,6 +1,6 @@
 """The classic job, side by side: k = 32, exactly 30 iterations, everybody from the same start, in one run.
 
-    RUSTEM_DATA=folder python benchmarks/classic.py --readme README.md
+    RUSTEM_DATA=folder python -m benchmarks.mixture.classic --readme README.md
 
 RUSTEM_DATA names a folder with seed/img.jpg, kodak/kodim05.png, kodak/kodim23.png and large/*.jpg; what is missing is
 left out, and without it a photograph from scikit-image stands in. Prints a table, writes a JSON report, and replaces
@@ -11,7 +11,6 @@ pixels, so that nobody wins by doing less.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -22,10 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import report
-from peers import FAST, OPENCV, REG_COVAR, SLOW, Job, UnavailableError, scratch_folder
 from PIL import Image
 
+from benchmarks.mixture import classic_report
+from benchmarks.mixture.peers import FAST, OPENCV, REG_COVAR, SLOW, Job, UnavailableError, scratch_folder
+from benchmarks.shared.machine import machine
+from benchmarks.shared.results import RESULTS, write_results
 from rustem import reference
 
 K, N_ITER = 32, 30
@@ -52,7 +53,7 @@ def main() -> None:
         "--slow-runs", type=int, default=3, help="as many for slow contenders (3); 1 on larger pictures"
     )
     parser.add_argument("--quick", action="store_true", help="one run, the classic picture only")
-    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("report.json"))
+    parser.add_argument("--report", type=Path, default=RESULTS / "classic.json")
     parser.add_argument("--readme", type=Path, help="file whose benchmark table is replaced")
     args = parser.parse_args()
     runs, slow_runs = (1, 1) if args.quick else (args.runs, min(args.runs, args.slow_runs))
@@ -64,11 +65,11 @@ def main() -> None:
             rows += command_line(picture, 3 * runs)
             if args.quick:
                 break
-    summary = {"machine": report.machine(), "k": K, "iterations": N_ITER, "reg_covar": REG_COVAR, "rows": rows}
-    print(report.text_table(rows))
-    args.report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    summary = {"machine": machine(), "k": K, "iterations": N_ITER, "reg_covar": REG_COVAR, "rows": rows}
+    print(classic_report.text_table(rows))
+    write_results(args.report, summary)
     if args.readme:
-        report.write_readme(args.readme, summary)
+        classic_report.write_readme(args.readme, summary)
 
 
 def pictures() -> Iterator[Picture]:
@@ -172,8 +173,8 @@ def command_line(picture: Picture, runs: int) -> list[dict]:
     code += "Image.fromarray(pixels).save(sys.argv[2])"
     command = [sys.executable, "-m", "rustem", "segment", str(source), "-k", str(K), "--max-iter", str(N_ITER)]
     command += ["--tol", "0", "-o", str(target), "--force", "--quiet", "--covariance-type"]
-    commands = {report.FLOOR: [sys.executable, "-c", code, str(source), str(target)]}
-    commands |= {f"{report.COMMAND}, {family}": [*command, family] for family in FAMILIES}
+    commands = {classic_report.FLOOR: [sys.executable, "-c", code, str(source), str(target)]}
+    commands |= {f"{classic_report.COMMAND}, {family}": [*command, family] for family in FAMILIES}
     # Compiled bytecode is what an installed package has.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     times: dict[str, list[float]] = {who: [] for who in commands}

@@ -1,7 +1,7 @@
 """How many passes acceleration saves, and how good the optima are, on the Kodak photographs.
 
-    RUSTEM_DATA=folder python benchmarks/likelihood.py passes --docs docs/performance.md
-    RUSTEM_DATA=folder python benchmarks/likelihood.py optima --docs docs/performance.md
+    RUSTEM_DATA=folder python -m benchmarks.mixture.likelihood passes --docs docs/theory/performance.md
+    RUSTEM_DATA=folder python -m benchmarks.mixture.likelihood optima --docs docs/theory/performance.md
 
 "passes" counts the passes that textbook EM and the accelerated fit take from the same start, of three for each
 photograph, to within 1e-5 nats per pixel of where they end, where the default tolerance stops, and where a call ends
@@ -10,7 +10,7 @@ that searches for its start.
 start, `reg_covar` 1e-6 added after each M-step, plain EM. As scikit-learn itself would take a day, rustem's own engine
 stands in for it, in float64 on the weighted distinct colours, which is the same sum; `--check` compares the two on a
 small picture. All are scored on all pixels with the same floor.
-Results are kept in likelihood.json, and what is there is not measured again, unless by `--again`.
+Results are kept in results/likelihood.json, and what is there is not measured again, unless by `--again`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from pages import replace_table
 from PIL import Image
 from sklearn.cluster import KMeans
 
+from benchmarks.shared.pages import replace_table
+from benchmarks.shared.results import RESULTS, write_results
 from rustem import FitResult, Mixture, fit_mixture, segment
 
 FLOOR = 1 / (12 * 255**2)
@@ -36,7 +37,7 @@ DEFAULT_TOL, DEFAULT_MOST = 1e-3, 100  # scikit-learn's own defaults
 CASES = (("full", 8), ("full", 32), ("spherical", 8), ("spherical", 32))
 STARTS = range(3)
 LONG = {8: 1500, 32: 3000}
-RESULTS = Path(__file__).with_name("likelihood.json")
+KEPT = RESULTS / "likelihood.json"
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
     if args.what == "check":
         print(check())
         return
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     if args.again:
         own = {"passes": "passes", "optima": "call"}[args.what]
         results = {key: value for key, value in results.items() if not key.startswith(own)}
@@ -76,7 +77,7 @@ def remembered(results: dict, key: str, measure, *arguments) -> dict:
     """What is stored under the key, or else measured and stored."""
     if key not in results:
         results[key] = measure(*arguments)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_results(KEPT, results)
     return results[key]
 
 

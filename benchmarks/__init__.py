@@ -1,0 +1,1 @@
+"""Benchmarks: README.md says which script writes which table."""

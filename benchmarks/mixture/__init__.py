@@ -1,0 +1,1 @@
+"""The fit of mixtures, and `segment`."""

@@ -1,0 +1,1 @@
+"""Palettes, dithering, indexed PNG."""

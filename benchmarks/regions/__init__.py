@@ -1,0 +1,1 @@
+"""Regions against what people drew."""

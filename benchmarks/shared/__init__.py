@@ -1,0 +1,1 @@
+"""What scripts of several rooms need: results, pages, the machine."""
