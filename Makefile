@@ -46,18 +46,18 @@ bench: $(VENV)/.built  ## Compare with the peers; RUSTEM_DATA names the folder o
 
 bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/python -m benchmarks.mixture.kernels --page docs/performance.md
-	$(BIN)/python -m benchmarks.mixture.scaling --docs docs/performance.md --plot docs/scaling.svg
-	$(BIN)/python -m benchmarks.mixture.likelihood passes --docs docs/performance.md
-	$(BIN)/python -m benchmarks.mixture.likelihood optima --docs docs/performance.md
-	$(BIN)/python -m benchmarks.mixture.selection --docs docs/selection.md
-	$(BIN)/python -m benchmarks.regions.regions --docs docs/regions.md --gallery docs/regions.jpg
-	$(BIN)/python -m benchmarks.quantization.palettes --docs docs/palettes.md
-	$(BIN)/python -m benchmarks.quantization.palette_speed --docs docs/palettes.md
-	$(BIN)/python -m benchmarks.quantization.png_size --docs docs/palettes.md
-	$(BIN)/python -m benchmarks.quantization.dithering --docs docs/palettes.md
-	$(BIN)/python -m benchmarks.quantization.gallery docs/palettes.jpg
-	$(BIN)/python -m benchmarks.mixture.targets --docs docs/performance.md
+	$(BIN)/python -m benchmarks.mixture.kernels --page docs/theory/performance.md
+	$(BIN)/python -m benchmarks.mixture.scaling --docs docs/theory/performance.md --plot docs/images/scaling.svg
+	$(BIN)/python -m benchmarks.mixture.likelihood passes --docs docs/theory/performance.md
+	$(BIN)/python -m benchmarks.mixture.likelihood optima --docs docs/theory/performance.md
+	$(BIN)/python -m benchmarks.mixture.selection --docs docs/guides/selection.md
+	$(BIN)/python -m benchmarks.regions.regions --docs docs/guides/regions.md --gallery docs/images/regions.jpg
+	$(BIN)/python -m benchmarks.quantization.palettes --docs docs/guides/palettes.md
+	$(BIN)/python -m benchmarks.quantization.palette_speed --docs docs/guides/palettes.md
+	$(BIN)/python -m benchmarks.quantization.png_size --docs docs/guides/palettes.md
+	$(BIN)/python -m benchmarks.quantization.dithering --docs docs/guides/palettes.md
+	$(BIN)/python -m benchmarks.quantization.gallery docs/images/palettes.jpg
+	$(BIN)/python -m benchmarks.mixture.targets --docs docs/theory/performance.md
 
 clean:
 	cargo clean

@@ -1,7 +1,7 @@
 //! Superpixels and their borders: statistics that are sums, so that merging adds them, and what a merge costs.
 //!
 //! A cost of texture, colour, border and size, as in Ren & Shakhnarovich (2013, NIPS, "Image segmentation by cascaded
-//! region agglomeration"). The costs never learnt anything but their weights; see `docs/regions.md`.
+//! region agglomeration"). The costs never learnt anything but their weights; see `docs/guides/regions.md`.
 
 use std::collections::BTreeMap;
 
