@@ -1,4 +1,4 @@
-"""Colour spaces in which distances follow the eye better than in sRGB.
+"""Colour spaces in which distances follow the eye better than in sRGB [1]_: CIELAB [2]_ and OKLab [3]_.
 
 Every function takes and gives arrays of shape (..., 3), float32 or float64, and keeps the dtype. All spaces are scaled
 alike: black has lightness 0 and white has lightness 1, so that one tolerance and one covariance floor suit them all.
@@ -30,6 +30,8 @@ from numpy.typing import NDArray
 
 from rustem import _core
 from rustem.exceptions import InvalidInputError
+
+__all__ = ["COLOR_SPACES", "from_space", "to_space"]
 
 ColorSpace: TypeAlias = Literal["srgb", "linear", "lab", "oklab"]
 COLOR_SPACES: tuple[ColorSpace, ...] = get_args(ColorSpace)

@@ -10,6 +10,8 @@ import numpy as np
 from rustem.exceptions import InvalidInputError
 from rustem.images.display import displayable
 
+__all__ = ["plot_regions", "plot_segmentation", "plot_selection"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+__all__ = ["em", "log_densities", "log_joint_densities", "log_sum_exp", "maximise"]
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import skimage.data
+from colors import distinct, k_means_error, with_alpha
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -13,21 +14,6 @@ from hypothesis.extra import numpy as hnp
 import rustem
 from rustem import ImageError, InvalidInputError, quantize
 from rustem.quantization.comparison_space import Space
-
-RED = [228, 0, 43]
-
-
-def distinct(picture):
-    return np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)
-
-
-def k_means_error(samples, weights, centres):
-    squares = ((samples[:, None].astype(np.float64) - centres) ** 2).sum(axis=2)
-    return squares.argmin(axis=1), np.average(squares.min(axis=1), weights=weights)
-
-
-def with_alpha(picture, alpha):
-    return np.dstack([picture, np.broadcast_to(np.uint8(alpha), picture.shape[:2])])
 
 
 def test_a_photograph_end_to_end(large_photograph):
@@ -117,90 +103,6 @@ class TestCount:
         result = quantize(picture, 12)
         np.testing.assert_array_equal(result.image, picture)
         assert result.image.dtype == dtype
-
-
-class TestGivenColours:
-    def test_fixed_colours_stay(self, photograph):
-        result = quantize(photograph, 16, fixed_colors=["#e4002b", "#0f0"])
-        palette = result.palette.tolist()
-        assert RED in palette
-        assert [0, 255, 0] in palette
-        assert len(distinct(result.palette)) == 16
-
-    def test_the_rest_adapts_around_them(self, photograph):
-        fixed = photograph[30:40, 60][:8]
-        result = quantize(photograph, 16, fixed_colors=fixed, color_space="srgb")
-        free = quantize(photograph, 8, color_space="srgb")
-        unadapted = quantize(photograph, palette=np.concatenate([fixed, free.palette]), color_space="srgb")
-        assert result.psnr > unadapted.psnr
-
-    @pytest.mark.parametrize("fixed", [np.array([RED], np.uint8), np.array([RED]), [RED], np.array([RED]) / 255])
-    def test_they_come_in_many_forms(self, photograph, fixed):
-        assert RED in quantize(photograph, 4, fixed_colors=fixed).palette.tolist()
-
-    def test_only_fixed_colours(self, photograph):
-        result = quantize(photograph, 2, fixed_colors=["#000", "#ffffff"])
-        assert sorted(result.palette.tolist()) == [[0, 0, 0], [255, 255, 255]]
-
-    def test_a_palette_is_applied_without_fitting(self, photograph):
-        palette = np.array([[0, 0, 0], [255, 255, 255], RED], np.uint8)
-        result = quantize(photograph, palette=palette, color_space="srgb")
-        np.testing.assert_array_equal(result.palette, palette)
-        nearest, _ = k_means_error(photograph.reshape(-1, 3), None, palette)
-        np.testing.assert_array_equal(result.labels.ravel(), nearest)
-
-    def test_the_palette_of_another_picture(self, photograph):
-        other = quantize(skimage.data.coffee()[::4, ::4], 12)
-        np.testing.assert_array_equal(quantize(photograph, palette=other).palette, other.palette)
-        segmentation = rustem.segment(photograph, 4)
-        np.testing.assert_array_equal(quantize(photograph, palette=segmentation).palette, segmentation.palette)
-
-
-class TestOrder:
-    def test_by_weight(self, photograph):
-        assert (np.diff(quantize(photograph, 20).counts) <= 0).all()
-
-    def test_by_luminance(self, photograph):
-        palette = quantize(photograph, 20, order="luminance").palette
-        light = rustem.colorspaces.to_space(palette / 255.0, "linear") @ [0.2126, 0.7152, 0.0722]
-        assert (np.diff(light) >= 0).all()
-
-    def test_by_hue(self):
-        wheel = ["#202020", "#dddddd", "#ff0000", "#ffdd00", "#00aa00", "#0000ff", "#ff00ff"]
-        picture = np.array([list(bytes.fromhex(colour[1:])) for colour in wheel[::-1]], np.uint8)[None]
-        palette = quantize(picture, 7, order="hue").palette
-        assert ["#" + bytes(colour.tolist()).hex() for colour in palette] == wheel
-
-    def test_the_order_changes_nothing_else(self, photograph):
-        first, second = quantize(photograph, 20), quantize(photograph, 20, order="hue")
-        np.testing.assert_array_equal(first.image, second.image)
-
-
-class TestRareColours:
-    @pytest.fixture
-    def a_map(self):
-        """Greys, greens and blues of a scanned map, with a few red pixels."""
-        rng = np.random.default_rng(0)
-        inks = np.array([[250, 248, 240], [200, 220, 180], [150, 180, 210], [90, 90, 90], [225, 215, 190]])
-        picture = inks[rng.integers(0, 5, (25, 25))].repeat(8, axis=0).repeat(8, axis=1)
-        picture = (picture + rng.normal(0, 6, (200, 200, 3))).clip(0, 255).astype(np.uint8)
-        picture[100:103, 50:54] = RED
-        return picture
-
-    def test_a_few_red_pixels_stay_red(self, a_map):
-        shown = quantize(a_map, 32).image[101, 52].astype(int)
-        assert np.abs(shown - RED).max() <= 12
-
-    def test_they_cost_less_than_a_tenth_of_a_decibel(self, a_map, photograph):
-        for picture in (a_map, photograph):
-            for k in (4, 16, 64):
-                plain = quantize(picture, k, color_space="srgb", protect=False)
-                assert quantize(picture, k, color_space="srgb").psnr > plain.psnr - 0.1
-
-    def test_at_any_cost(self, a_map):
-        shown = quantize(a_map, 4, protect=True).image[101, 52].astype(int)
-        assert np.abs(shown - RED).max() <= 12
-        assert np.abs(quantize(a_map, 4, protect=False).image[101, 52].astype(int) - RED).max() > 50
 
 
 class TestAlpha:
@@ -349,58 +251,6 @@ class TestDithering:
     def test_unknown_ways(self, photograph):
         with pytest.raises(InvalidInputError):
             quantize(photograph, 8, dither="stipple")
-
-
-class TestAnimations:
-    @pytest.fixture(params=["gif", "webp", "png"])
-    def animated(self, request, tmp_path, photograph):
-        """A photograph that moves, over transparency."""
-        frames = []
-        for shift in (0, 16, 32):
-            moved = with_alpha(photograph, 255)
-            moved[:, : 20 + shift] = 0
-            frames.append(PIL.Image.fromarray(np.roll(moved, shift, axis=1)[:64]))
-        path = tmp_path / f"moving.{request.param}"
-        options = {"lossless": True} if request.param == "webp" else {"disposal": 2}
-        frames[0].save(path, save_all=True, append_images=frames[1:], duration=[40, 50, 60], loop=0, **options)
-        return path
-
-    @pytest.mark.parametrize("shared", [True, False])
-    def test_all_frames_come_back(self, animated, tmp_path, shared):
-        animation = rustem.quantize_animation(animated, 12, shared=shared)
-        assert animation.durations == [40, 50, 60]
-        assert len(animation.frames) == 3
-        palettes = {frame.palette.tobytes() for frame in animation.frames}
-        assert len(palettes) == (1 if shared else 3)
-        for kind in ("gif", "webp", "png"):
-            out = tmp_path / f"out.{kind}"
-            animation.save(out)
-            with PIL.Image.open(out) as image:
-                assert image.n_frames == 3
-                assert image.info.get("loop") == 0
-                for number, frame in enumerate(animation.frames):
-                    image.seek(number)
-                    shown = np.asarray(image.convert("RGBA"))
-                    seen = frame.image[..., 3] > 0
-                    np.testing.assert_array_equal(shown[..., 3] > 0, seen)
-                    np.testing.assert_array_equal(shown[seen], frame.image[seen])
-
-    def test_several_pictures_share_a_palette(self, photograph):
-        pictures = [photograph, skimage.data.coffee()[::8, ::8]]
-        first, second = quantize(pictures, 16)
-        np.testing.assert_array_equal(first.palette, second.palette)
-        np.testing.assert_array_equal(second.image, second.palette[second.labels])
-        assert first.psnr > 20
-        assert first.counts.sum() == photograph.shape[0] * photograph.shape[1]
-
-    def test_what_is_no_animation(self, photograph, tmp_path):
-        (tmp_path / "broken.gif").write_bytes(b"GIF89a")
-        with pytest.raises(ImageError, match=r"broken\.gif"):
-            rustem.quantize_animation(tmp_path / "broken.gif")
-        PIL.Image.fromarray(photograph).save(tmp_path / "still.png")
-        animation = rustem.quantize_animation(tmp_path / "still.png", 4)
-        with pytest.raises(ImageError, match="choose one of"):
-            animation.save(tmp_path / "out.bmp")
 
 
 def test_the_same_bits_at_any_thread_count(large_photograph):

@@ -17,16 +17,10 @@ from PIL import Image
 from PIL.GimpPaletteFile import GimpPaletteFile
 
 from rustem import ImageError, InvalidInputError, palettes
-from rustem.palettes import color_names
 
 NAMED = ("gpl", "ase", "aco", "json", "svg")
 COLORS = np.array([[228, 0, 43], [255, 255, 255], [0, 0, 0], [12, 200, 99]], np.uint8)
 NAMES = ["brand <red> & co", "white", "black", "grün"]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path
 
 
 def saved(folder, kind, colors=COLORS, names=NAMES):
@@ -162,11 +156,6 @@ def test_lists_of_hex_numbers_and_scss(folder):
         assert palettes.read(folder / name).hex == ["#102030", "#e4002b"]
 
 
-def test_the_palette_of_a_picture(folder):
-    Image.fromarray(COLORS[[0, 0, 1, 3]][None]).save(folder / "x.bmp")
-    np.testing.assert_array_equal(palettes.read(folder / "x.bmp").colors, COLORS[[0, 1, 3]])
-
-
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -279,19 +268,3 @@ def test_colours_of_every_type(folder):
     grey = io.StringIO("".join("808080\n" for _ in range(2))).read()
     palettes.write(folder / "x.hex", np.array([[128], [128]], np.uint8))
     assert (folder / "x.hex").read_text() == grey
-
-
-def test_ciede2000_is_scikit_images():
-    rng = np.random.default_rng(0)
-    one, other = (rng.uniform([0, -100, -100], [100, 100, 100], (20000, 3)) for _ in range(2))
-    one[:100, 1:] = 0
-    other[50:150, 1:] = 0
-    expected = skimage.color.deltaE_ciede2000(one, other)
-    np.testing.assert_allclose(color_names.ciede2000(one, other), expected, rtol=1e-9, atol=1e-9)
-
-
-def test_css_names_name_themselves():
-    known = color_names.css_colors()
-    assert len(known) >= 148
-    found = color_names.names(list(known.values()))
-    assert [known[name] for name in found] == list(known.values())

@@ -9,7 +9,6 @@ import pytest
 import sklearn.mixture
 import sklearn.mixture.tests.test_gaussian_mixture as theirs
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from threadpoolctl import threadpool_limits
 
 from rustem import GaussianMixture
 
@@ -34,12 +33,6 @@ pytestmark = [
     # The fits of these tests are short on purpose, and scikit-learn runs them without turning warnings into errors.
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread_of_blas():
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(params=[np.float64, np.float32], ids=["float64", "float32"])

@@ -1,5 +1,7 @@
 """What the tests of the command line share: to run it in an empty folder, and to look at what it wrote."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +31,7 @@ def pixels(path, mode="RGB"):
 
 def colours_in(path):
     return len(np.unique(pixels(path).reshape(-1, 3), axis=0))
+
+
+def python(*arguments, **keywords):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", check=False, **keywords)

@@ -1,6 +1,5 @@
 """regions() and Regions: real photographs, odd pictures, the same tree cut anywhere."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,13 +10,13 @@ import numpy as np
 import PIL.Image
 import pytest
 import skimage.data
+from made_pictures import blocks
 from scipy.cluster.hierarchy import dendrogram, is_valid_linkage
 from skimage.measure import label as connected
 from skimage.measure import regionprops
 
 import rustem
 from rustem import InvalidInputError, regions
-from rustem.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +103,6 @@ def test_threads_change_no_bit(cat):
         for other in others:
             np.testing.assert_array_equal(one.superpixels, other.superpixels)
             np.testing.assert_array_equal(one.hierarchy, other.hierarchy)
-
-
-def blocks(height=120, width=160, channels=3, dtype=np.uint8):
-    """Four areas that differ by far, with a little noise."""
-    means = np.array([[40, 60, 200], [220, 200, 40], [60, 160, 60], [150, 30, 60]])
-    area = (np.arange(height)[:, None] >= height // 2) * 2 + (np.arange(width) >= width // 2)
-    noise = np.random.default_rng(0).normal(0, 3, (height, width, 3))
-    picture = np.clip(means[area] + noise, 0, 255)[..., np.arange(channels) % 3]
-    return (np.rint(picture) * (257 if dtype == np.uint16 else 1)).astype(dtype), area
 
 
 @pytest.mark.parametrize(
@@ -288,24 +278,3 @@ def test_labels_are_written_and_views_are_checked(found, tmp_path):
 def test_public_names():
     assert rustem.regions is regions
     assert "Regions" in rustem.__all__
-
-
-def test_the_command_line(tmp_path, capsys):
-    photo = tmp_path / "photo.png"
-    PIL.Image.fromarray(blocks()[0]).save(photo)
-    assert main(["regions", str(photo), "--labels", str(tmp_path / "labels.npy"), "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert record["n_regions"] == len(record["regions"]) == 4
-    assert record["regions"][0]["label"] == 1
-    labels = np.load(tmp_path / "labels.npy")
-    assert [each["area"] for each in record["regions"]] == np.bincount(labels.ravel())[1:].tolist()
-    with PIL.Image.open(tmp_path / "photo-regions.png") as written:
-        assert written.size == (160, 120)
-    assert main(["regions", str(photo)]) == 1, "nothing is overwritten without --force"
-    assert main(["regions", str(photo), "--n-regions", "2", "--view", "both", "--force", "--json", "--quiet"]) == 0
-    out, _ = capsys.readouterr()
-    assert json.loads(out)["n_regions"] == 2
-    for wrong in (["--level", "1.5"], ["--level", "0.4", "--n-regions", "3"]):
-        with pytest.raises(SystemExit) as caught:
-            main(["regions", str(photo), *wrong])
-        assert caught.value.code == 2

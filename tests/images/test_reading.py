@@ -5,28 +5,11 @@ import struct
 
 import numpy as np
 import pytest
-import tifffile
-from picture_files import GREY_PROFILE, RGB_PROFILE, chunk, fails, noise, png, png16
-from PIL import Image, ImageOps
+from picture_files import GREY_PROFILE, RGB_PROFILE, chunk, fails, noise, png
+from PIL import Image
 
 from rustem.exceptions import ImageError
 from rustem.images import from_pil, read, write
-
-
-@pytest.fixture
-def save(tmp_path):
-    """Saves a Pillow image or bytes, gives the path."""
-
-    def save(name, content, **options):
-        path = tmp_path / name
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            content.save(path, **options)
-        return path
-
-    return save
-
 
 # Lossless formats give back what they were given.
 
@@ -76,137 +59,6 @@ def test_webp_keeps_colours_below_transparent_pixels(tmp_path):
     np.testing.assert_array_equal(picture.pixels, pixels)
     np.testing.assert_array_equal(picture.alpha, alpha)
     assert picture.icc_profile == RGB_PROFILE
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("with_alpha", [False, True])
-def test_tiff_of_many_channels(tmp_path, dtype, with_alpha):
-    pixels, alpha = noise(5, 7, 6, dtype=dtype), noise(5, 7, dtype=dtype) if with_alpha else None
-    write(tmp_path / "a.tif", pixels, alpha=alpha)
-    picture = read(tmp_path / "a.tif")
-    np.testing.assert_array_equal(picture.pixels, pixels)
-    np.testing.assert_array_equal(picture.alpha, alpha)
-
-
-def test_sixteen_bit_grey_png_of_pillow(save):
-    pixels = noise(5, 7, dtype=np.uint16)
-    picture = read(save("a.png", Image.fromarray(pixels)))
-    np.testing.assert_array_equal(picture.pixels, pixels)
-    assert picture.pixels.dtype == np.uint16
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_sixteen_bit_png_by_hand(save, channels):
-    values = noise(3, 4, channels, dtype=np.uint16)
-    picture = read(save("a.png", png16(values)))
-    colours = values[..., : 1 if channels < 3 else 3]
-    np.testing.assert_array_equal(np.atleast_3d(picture.pixels), colours)
-    if channels in (2, 4):
-        np.testing.assert_array_equal(picture.alpha, values[..., -1])
-    else:
-        assert picture.alpha is None
-
-
-def test_sixteen_bit_png_with_a_transparent_colour(save):
-    values = noise(3, 4, 3, dtype=np.uint16)
-    picture = read(save("a.png", png16(values, chunk(b"tRNS", values[1, 2].astype(">u2").tobytes()))))
-    assert picture.alpha[1, 2] == 0
-    assert (picture.alpha == 65535).sum() == 11
-
-
-@pytest.mark.parametrize("planar", ["contig", "separate"])
-@pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_tiff_layouts(tmp_path, planar, byteorder):
-    pixels = noise(6, 7, 3, dtype=np.uint16)
-    stored = pixels if planar == "contig" else np.moveaxis(pixels, -1, 0)
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, byteorder=byteorder)
-    picture = read(tmp_path / "a.tif")
-    np.testing.assert_array_equal(picture.pixels, pixels)
-    assert picture.pixels.dtype.isnative
-
-
-def test_tiff_grey_types(tmp_path):
-    for dtype, expected in [("int16", "float64"), ("uint32", "float64"), ("float16", "float32"), (">u2", "uint16")]:
-        pixels = np.arange(-4 if dtype == "int16" else 0, 16).reshape(2, -1).astype(dtype)
-        tifffile.imwrite(tmp_path / "a.tif", pixels)
-        picture = read(tmp_path / "a.tif")
-        np.testing.assert_array_equal(picture.pixels, pixels)
-        assert picture.pixels.dtype == expected
-
-
-def test_tiff_where_zero_is_white(tmp_path):
-    pixels = noise(5, 7, dtype=np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite")
-    np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, 65535 - pixels)
-
-
-def test_tiff_with_colours_multiplied_by_alpha(tmp_path):
-    stored = np.array([[[1000, 2000, 3000, 32768], [0, 0, 0, 0], [5, 6, 7, 65535]]], np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
-    picture = read(tmp_path / "a.tif")
-    np.testing.assert_array_equal(picture.alpha, stored[..., 3])
-    np.testing.assert_array_equal(picture.pixels, [[[2000, 4000, 6000], [0, 0, 0], [5, 6, 7]]])
-
-
-def test_tiff_fourth_channel_that_is_no_alpha(tmp_path):
-    pixels = noise(5, 7, 4)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unspecified"])
-    picture = read(tmp_path / "a.tif")
-    np.testing.assert_array_equal(picture.pixels, pixels)
-    assert picture.alpha is None
-
-
-def test_tiff_floats_keep_nan(tmp_path):
-    pixels = noise(5, 7, dtype=np.float32)
-    pixels[2, 3] = np.nan
-    tifffile.imwrite(tmp_path / "a.tif", pixels)
-    np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, pixels)
-
-
-# Orientation, compared with Pillow's own.
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_orientation(save, suffix, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = save(f"a{suffix}", Image.fromarray(noise(16, 24, 3)), exif=exif)
-    with Image.open(path) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image))
-    np.testing.assert_array_equal(read(path).pixels, expected)
-    assert expected.shape == ((16, 24, 3) if orientation < 5 else (24, 16, 3))
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(from_pil(image).pixels, expected)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_at_sixteen_bits_and_of_alpha(tmp_path, save, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    pixels = noise(3, 4, 4)
-    with Image.open(save("a.png", Image.fromarray(pixels), exif=exif)) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16) * 257
-    wide = pixels.astype(np.uint16) * 257
-    tifffile.imwrite(
-        tmp_path / "16.tif",
-        wide,
-        photometric="rgb",
-        extrasamples=["unassalpha"],
-        extratags=[(274, 3, 1, orientation, True)],
-    )
-    exif_chunk = chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
-    late = png16(wide)[:-12] + exif_chunk + chunk(b"IEND")
-    for path in (save("early.png", png16(wide, exif_chunk)), save("late.png", late), tmp_path / "16.tif"):
-        picture = read(path)
-        np.testing.assert_array_equal(picture.pixels, expected[..., :3])
-        np.testing.assert_array_equal(picture.alpha, expected[..., 3])
-
-
-def test_broken_exif_is_passed_over(save):
-    pixels = noise(4, 5, 3)
-    path = save("a.png", Image.fromarray(pixels), exif=b"Exif\0\0nonsense")
-    np.testing.assert_array_equal(read(path).pixels, pixels)
 
 
 # Modes.
@@ -330,16 +182,6 @@ def test_truncated(save, suffix):
         fails(save(f"b{suffix}", data[: len(data) // 2]), "truncated")
 
 
-def test_truncated_at_sixteen_bits(tmp_path, save):
-    data = png16(noise(64, 64, 3, dtype=np.uint16))
-    fails(save("a.png", data[: len(data) // 2]), "truncated")
-    for compression in (None, "zlib"):
-        pixels = noise(64, 64, 3, dtype=np.uint16)
-        tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression=compression, rowsperstrip=8)
-        data = (tmp_path / "a.tif").read_bytes()
-        fails(save("b.tif", data[: len(data) // 2]))
-
-
 @pytest.mark.parametrize(("depth", "colour_type"), [(1, 0), (8, 2), (16, 6)])
 def test_bomb_is_refused_before_decoding(save, depth, colour_type):
     path = save("a.png", png(65535, 65535, depth, colour_type, b"\0" * 100))
@@ -359,20 +201,6 @@ def test_limit_holds_for_every_reader(tmp_path, monkeypatch):
     assert read(tmp_path / "a.tif").pixels.shape == (2, 3, 100)
 
 
-def test_missing_codec_names_the_extra(tmp_path, monkeypatch):
-    def asarray(*_, **__):
-        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
-
-    write(tmp_path / "a.tif", noise(4, 5, dtype=np.float32))
-    monkeypatch.setattr(tifffile.TiffPage, "asarray", asarray)
-    fails(tmp_path / "a.tif", 'pip install "rustem[tiff]"')
-
-
 def test_no_pixels():
     with pytest.raises(ImageError, match="no pixels"):
         from_pil(Image.new("RGB", (0, 5)), "a.png")
-
-
-def test_complex_tiff(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.ones((3, 4), np.complex64))
-    fails(tmp_path / "a.tif", "complex64")

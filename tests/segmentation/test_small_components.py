@@ -6,7 +6,6 @@ import skimage.data
 from skimage.measure import label as connected
 
 from rustem import InvalidInputError, segment
-from rustem.cli import main
 
 
 def piece_sizes(labels):
@@ -70,12 +69,3 @@ def test_min_size_is_checked():
     for wrong in (0, 2.5, True):
         with pytest.raises(InvalidInputError, match="min_size"):
             segment(np.zeros((4, 4), np.uint8), 2, min_size=wrong)
-
-
-def test_the_command_line_knows_it(tmp_path):
-    from PIL import Image
-
-    photo, labels = tmp_path / "cat.png", tmp_path / "labels.npy"
-    Image.fromarray(skimage.data.chelsea()[:150, :200]).save(photo)
-    assert main(["segment", str(photo), "-k", "4", "--min-size", "60", "--labels", str(labels), "--quiet"]) == 0
-    assert piece_sizes(np.load(labels)).min() >= 60
