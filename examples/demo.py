@@ -14,7 +14,7 @@ def main() -> None:
     """Segment the astronaut (NASA, public domain; the file comes with scikit-image)."""
     photograph = skimage.data.astronaut()
     start = time.perf_counter()
-    segmentation = rustem.segment(photograph, 32, covariance_type="spherical")
+    segmentation = rustem.segment(photograph, 32)
     seconds = time.perf_counter() - start
 
     OUTPUT.mkdir(exist_ok=True)

@@ -38,6 +38,7 @@ class _StartOptions(TypedDict):
     means_init: list[float] | None
     precisions_init: list[float] | None
     n_init: int
+    feature_ratios: list[float]  # units beside each other; none: all alike
     seed: int
 
 class _PriorOptions(TypedDict):

@@ -59,7 +59,7 @@ class EM:
             unit=255.0,
             covariance_type="spherical",
             init_params="random_from_data",
-            covariance_floor=self._table.floor,
+            covariance_floor=self._table.floor(noise=0),
             tol=tol,
             acceleration=None,
             max_iter=check_integer("epochs", epochs),

@@ -78,7 +78,7 @@ def test_help_holds_an_example(arguments, capfd):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 0
-    assert "rustem segment photo.jpg -k 16" in capfd.readouterr().out
+    assert "rustem segment photo.jpg -k 32" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("photo")

@@ -30,15 +30,15 @@ def test_the_result_lies_beside_the_picture(photo, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert re.fullmatch(
-        r"photo\.png → photo-k5\.png  64.40, \d+ colours, (\d+ on the covariance floor, )?\d+ iterations, "
+        r"photo\.png → photo-k5\.png  64.40, \d+ colours, (\d+ as narrow as rounding, )?\d+ iterations, "
         r"log-likelihood -?\d+\.\d{3}, PSNR \d+\.\d dB, \d+\.\d\d s\n",
         err,
     )
 
 
-def test_there_are_32_colours_unless_said_otherwise(photo):
+def test_there_are_16_colours_unless_said_otherwise(photo):
     assert run(photo) == 0
-    assert "photo-k32.png" in written()
+    assert "photo-k16.png" in written()
 
 
 def test_quiet_is_quiet(photo, capfd):
@@ -122,7 +122,7 @@ def test_two_colours_are_two_colours_and_json_knows_no_infinity(capfd):
     assert run("chess.png", "--json") == 0
     out, err = capfd.readouterr()
     record = json.loads(out, parse_constant=pytest.fail)
-    assert "only 2 of 32 components" in err
+    assert "only 2 of 16 components" in err
     assert "no loss" in err
     assert record["psnr"] is None
     assert {colour["hex"] for colour in record["palette"]} == {"#000000", "#ffffff"}
@@ -151,7 +151,7 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
         raise InvalidInputError("enough")
 
     monkeypatch.setattr(segmentation, "segment", record)
-    options = "-k 7 --covariance-type tied --max-iter 9 --tol 0.5 --n-init 3 --init random_from_data"
+    options = "-k 7 --covariance-type tied --noise 0.3 --max-iter 9 --tol 0.5 --n-init 3 --init random_from_data"
     assert (
         run(photo, *options.split(), *["--color-space", "oklab", "--seed", "11", "--threads", "2", "--min-size", "5"])
         == 1
@@ -160,6 +160,7 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
         "image": photo,
         "n_components": 7,
         "covariance_type": "tied",
+        "noise": 0.3,
         "max_iter": 9,
         "tol": 0.5,
         "n_init": 3,

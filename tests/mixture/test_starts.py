@@ -94,7 +94,7 @@ def test_progress_hears_of_the_search(photograph):
 def test_components_on_the_floor_are_told(colours):
     flat = np.full((40, 40, 3), 200, dtype=np.uint8)
     flat[:, 20:] = np.random.default_rng(0).integers(0, 100, (40, 20, 3))
-    found = segment(flat, 2)
+    found = segment(flat, 2, noise=0)
     assert found.on_floor.tolist() == [bool((found.palette[j] == 200).all()) for j in range(2)]
     assert found.n_on_floor == 1
     fit = fit_mixture(**colours, n_components=16)

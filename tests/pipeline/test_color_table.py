@@ -62,7 +62,8 @@ def test_masks_of_counted_and_uncounted_pictures(photograph):
     photograph = photograph // 8 * 8
     noise = np.random.default_rng(0).uniform(0, 1e-4, photograph.shape)
     floats = np.where(mask[..., np.newaxis], photograph / 255 + noise, np.nan).astype(np.float32)
-    start = {"means_init": photograph[20:100:20, 64][:4] / 255, "weights_init": np.full(4, 0.25), "reg_covar": 1e-3}
+    start = {"means_init": photograph[20:100:20, 64][:4] / 255, "weights_init": np.full(4, 0.25)}
+    start |= {"noise": 0, "reg_covar": 1e-3}
     counted = segment(photograph, 4, tol=0, max_iter=10, mask=mask, **start)
     uncounted = segment(floats, 4, tol=0, max_iter=10, mask=mask, **start)
     assert counted.n_distinct is not None

@@ -46,7 +46,8 @@ def test_what_belongs_together(photograph, family):
 def test_counted_and_uncounted_colours_give_one_answer(photograph):
     # Noise of a hundredth of a step makes all colours differ. A common floor far above the two types' own ones.
     noise = np.random.default_rng(0).uniform(0, 0.01 / 255, photograph.shape)
-    start = {"means_init": photograph[::20, 64][:5] / 255, "weights_init": np.full(5, 0.2), "reg_covar": 1e-3}
+    start = {"means_init": photograph[::20, 64][:5] / 255, "weights_init": np.full(5, 0.2)}
+    start |= {"noise": 0, "reg_covar": 1e-3}
     counted = segment(photograph, 5, tol=0, max_iter=10, **start)
     uncounted = segment((photograph / 255 + noise).astype(np.float32), 5, tol=0, max_iter=10, **start)
     assert counted.n_distinct is not None

@@ -36,7 +36,7 @@ fn start(seed: u64) -> Start {
 }
 
 fn one_pass<T: Real>(criterion: &mut Criterion, group: &str, n: usize, d: usize, k: usize) {
-    let samples = Samples::<T>::for_fit(&values(n, d), d, None, 1.0, k).expect("valid samples");
+    let samples = Samples::<T>::for_fit(&values(n, d), d, None, 1.0, &[], k).expect("valid samples");
     let regularization = Regularization { floor: 1e-6, added: 0.0 };
     let threads = Threads::single();
     let mut group = criterion.benchmark_group(group);
@@ -65,9 +65,9 @@ fn road(criterion: &mut Criterion) {
     let threads = Threads::single();
     let rows = values(N, 3);
     criterion.bench_function("lay out", |bencher| {
-        bencher.iter(|| Samples::<f32>::for_fit(black_box(&rows), 3, None, 1.0, K));
+        bencher.iter(|| Samples::<f32>::for_fit(black_box(&rows), 3, None, 1.0, &[], K));
     });
-    let samples = Samples::<f32>::for_fit(&rows, 3, None, 1.0, K).expect("valid samples");
+    let samples = Samples::<f32>::for_fit(&rows, 3, None, 1.0, &[], K).expect("valid samples");
     criterion.bench_function("start k32", |bencher| {
         bencher.iter(|| initialize(&samples, K, CovarianceType::Full, &start(1), Regularization::default(), &threads));
     });

@@ -42,7 +42,7 @@ fn main() {
     let (values, weights) = arguments.get(6).map_or_else(|| (artificial(n, d), None), |file| read(file, n, d));
     let weights = weights.as_deref();
     let lay_out = if sorted {
-        Samples::<f32>::for_fit(&values, d, weights, 1.0, k)
+        Samples::<f32>::for_fit(&values, d, weights, 1.0, &[], k)
     } else {
         Samples::new(&values, d, weights, 1.0)
     };

@@ -2,6 +2,7 @@
 
 use crate::covariance::{CovarianceType, inverse};
 use crate::error::{Error, Result};
+use crate::samples::Frame;
 
 /// A Gaussian mixture of k components over d features; matrices row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,21 +65,44 @@ impl Mixture {
         Ok(covariances)
     }
 
-    /// The same mixture of the samples (x − centre) / scale.
-    pub(crate) fn standardized(mut self, center: &[f64], scale: f64) -> Self {
+    /// The same mixture of standardised samples.
+    pub(crate) fn standardized(mut self, frame: &Frame) -> Self {
         for mean in self.means.chunks_exact_mut(self.n_features) {
-            mean.iter_mut().zip(center).for_each(|(value, center)| *value = (*value - center) / scale);
+            for ((value, center), scale) in mean.iter_mut().zip(&frame.center).zip(frame.scales()) {
+                *value = (*value - center) / scale;
+            }
         }
-        self.covariances.iter_mut().for_each(|value| *value /= scale * scale);
+        rescale(&mut self.covariances, self.covariance_type, frame, |value, square| value / square);
         self
     }
 
     /// Undoes [`Self::standardized`].
-    pub(crate) fn restored(mut self, center: &[f64], scale: f64) -> Self {
+    pub(crate) fn restored(mut self, frame: &Frame) -> Self {
         for mean in self.means.chunks_exact_mut(self.n_features) {
-            mean.iter_mut().zip(center).for_each(|(value, center)| *value = *value * scale + center);
+            for ((value, center), scale) in mean.iter_mut().zip(&frame.center).zip(frame.scales()) {
+                *value = *value * scale + center;
+            }
         }
-        self.covariances.iter_mut().for_each(|value| *value *= scale * scale);
+        rescale(&mut self.covariances, self.covariance_type, frame, |value, square| value * square);
         self
+    }
+}
+
+/// Multiplies or divides covariances, one after the other, by the scales of the two features that each value is of.
+pub(crate) fn rescale(
+    covariances: &mut [f64],
+    family: CovarianceType,
+    frame: &Frame,
+    change: impl Fn(f64, f64) -> f64,
+) {
+    let squares: Vec<f64> = match family {
+        CovarianceType::Full | CovarianceType::Tied => {
+            frame.scales().flat_map(|a| frame.scales().map(move |b| a * b)).collect()
+        }
+        CovarianceType::Diag => frame.scales().map(|scale| scale * scale).collect(),
+        CovarianceType::Spherical => vec![frame.scale * frame.scale],
+    };
+    for (value, square) in covariances.iter_mut().zip(squares.iter().cycle()) {
+        *value = change(*value, *square);
     }
 }

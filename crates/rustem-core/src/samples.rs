@@ -20,10 +20,11 @@ const MIN_SORTED_COMPONENTS: usize = 8;
 /// More samples are sorted part by part, in the cache: their tiles are as compact as those of a picture of this size.
 const SORTED_TOGETHER: usize = 1 << 17;
 
-/// Samples standardised by one shift per feature and one common scale, in tiles of [`TILE`] samples: feature by
+/// Samples standardised by one shift per feature and one scale, as a [`Frame`] says, in tiles of [`TILE`] samples: feature by
 /// feature within a tile, the last tile filled up with samples of weight zero.
 ///
 /// The shift keeps `f32` accurate far from the origin; one *common* scale keeps distances and spherical families true.
+/// Features of different units ask for scales in given ratios instead.
 #[derive(Debug, Clone)]
 pub struct Samples<T> {
     len: usize,
@@ -31,14 +32,34 @@ pub struct Samples<T> {
     values: Aligned<T>,
     weights: Aligned<T>,
     total_weight: f64,
-    /// Weighted mean of each feature, in the caller's unit.
-    pub(crate) center: Vec<f64>,
     /// The caller's number of each sample; empty where the order is the caller's.
     order: Vec<u32>,
     /// Of sorted samples: middle and half widths of each tile's box, (tiles, 2, features).
     boxes: Vec<T>,
-    /// Root of the weighted variance averaged over the features, in the caller's unit; 1 where all samples are equal.
+    pub(crate) frame: Frame,
+}
+
+/// What standardises samples, feature by feature: (x − centre) / (scale · ratio), in the caller's unit.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// Weighted mean of each feature.
+    pub(crate) center: Vec<f64>,
+    /// Root of the weighted variance averaged over the features, each in its ratio; 1 where all samples are equal.
     pub(crate) scale: f64,
+    /// The unit of each feature beside the others; 1 where they are alike.
+    pub(crate) ratios: Vec<f64>,
+}
+
+impl Frame {
+    /// What each feature is divided by.
+    pub(crate) fn scales(&self) -> impl Iterator<Item = f64> + Clone {
+        self.ratios.iter().map(|ratio| self.scale * ratio)
+    }
+
+    /// What standardising takes from each log-density.
+    fn log_jacobian(&self) -> f64 {
+        self.center.len() as f64 * self.scale.ln() + self.ratios.iter().map(|ratio| ratio.ln()).sum::<f64>()
+    }
 }
 
 impl<T: Real> Samples<T> {
@@ -47,23 +68,25 @@ impl<T: Real> Samples<T> {
     /// # Errors
     /// No samples or no weight; lengths that do not fit; NaN, infinite or too large values; negative weights.
     pub fn new<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>, unit: f64) -> Result<Self> {
-        let (total_weight, center, scale) = check(rows, n_features, weights)?;
-        Ok(Self::lay_out(rows, n_features, weights, total_weight, (center, scale, unit), Vec::new()))
+        let (total_weight, frame) = check(rows, n_features, weights, &[])?;
+        Ok(Self::lay_out(rows, weights, total_weight, (frame, unit), Vec::new()))
     }
 
     /// Like [`Self::new`], for a fit of many passes with `n_components`: sorted into compact tiles where that pays, so
     /// that passes can leave out the components that are far from a tile. Results come back in the caller's order.
+    /// `ratios` are the units of the features beside each other, positive; none: all are alike.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// As [`Self::new`]; ratios that do not fit.
     pub fn for_fit<E: Element>(
         rows: &[E],
         n_features: usize,
         weights: Option<&[f64]>,
         unit: f64,
+        ratios: &[f64],
         n_components: usize,
     ) -> Result<Self> {
-        let (total_weight, center, scale) = check(rows, n_features, weights)?;
+        let (total_weight, frame) = check(rows, n_features, weights, ratios)?;
         let n_samples = rows.len() / n_features;
         let pays = n_features <= MAX_SORTED_FEATURES
             && n_components >= MIN_SORTED_COMPONENTS
@@ -77,7 +100,7 @@ impl<T: Real> Samples<T> {
                 order.extend(morton::sorted(rows, n_features).into_iter().map(|key| first + key as u32));
             }
         }
-        let mut samples = Self::lay_out(rows, n_features, weights, total_weight, (center, scale, unit), order);
+        let mut samples = Self::lay_out(rows, weights, total_weight, (frame, unit), order);
         if sorted || pays {
             samples.boxes = boxes(&samples.values, n_features);
         }
@@ -86,13 +109,13 @@ impl<T: Real> Samples<T> {
 
     fn lay_out<E: Element>(
         rows: &[E],
-        n_features: usize,
         weights: Option<&[f64]>,
         total_weight: f64,
-        (center, scale, unit): (Vec<f64>, f64, f64),
+        (mut frame, unit): (Frame, f64),
         order: Vec<u32>,
     ) -> Self {
-        let (d, n_samples) = (n_features, rows.len() / n_features);
+        let d = frame.center.len();
+        let n_samples = rows.len() / d;
         let n_tiles = n_samples.div_ceil(TILE);
         // Where the last tile is short, its last sample is repeated without weight.
         let row_of = |sample: usize| order.get(sample).map_or(sample.min(n_samples - 1), |row| *row as usize);
@@ -108,14 +131,15 @@ impl<T: Real> Samples<T> {
                 samples.clone().for_each(|sample| gathered.extend_from_slice(&rows[row_of(sample) * d..][..d]));
                 &gathered
             };
-            dispatch!(level, simd => standardize(simd, tile_rows, &center, scale, tile));
+            dispatch!(level, simd => standardize(simd, tile_rows, &frame, tile));
             for sample in samples.start..samples.end.min(n_samples) {
                 tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row_of(sample)]));
             }
         }
-        let center = center.iter().map(|value| value / unit).collect();
-        let (len, weights, scale) = (n_samples, tile_weights, scale / unit);
-        Self { len, n_features, values, weights, total_weight, center, order, boxes: Vec::new(), scale }
+        frame.center.iter_mut().for_each(|value| *value /= unit);
+        frame.scale /= unit;
+        let (len, weights) = (n_samples, tile_weights);
+        Self { len, n_features: d, values, weights, total_weight, order, boxes: Vec::new(), frame }
     }
 
     /// About `count` samples that stand for all, in their order here: one at each of as many equal steps of weight.
@@ -147,8 +171,8 @@ impl<T: Real> Samples<T> {
         }
         let total_weight = weights.iter().map(|weight: &T| weight.to_f64()).sum();
         let boxes = if self.boxes.is_empty() { Vec::new() } else { boxes(&values, d) };
-        let (len, center, scale) = (chosen.len(), self.center.clone(), self.scale);
-        Some(Self { len, n_features: d, values, weights, total_weight, center, order: Vec::new(), boxes, scale })
+        let (len, frame) = (chosen.len(), self.frame.clone());
+        Some(Self { len, n_features: d, values, weights, total_weight, order: Vec::new(), boxes, frame })
     }
 
     /// Number of samples.
@@ -210,7 +234,7 @@ impl<T: Real> Samples<T> {
 
     /// What standardising took from each log-density.
     pub(crate) fn log_jacobian(&self) -> f64 {
-        self.n_features() as f64 * self.scale.ln()
+        self.frame.log_jacobian()
     }
 
     /// One sample's standardised values.
@@ -220,12 +244,13 @@ impl<T: Real> Samples<T> {
     }
 }
 
-/// Checks everything that comes from outside; returns the total weight, the centre and the scale.
+/// Checks everything that comes from outside; returns the total weight, and what standardises the rows.
 pub(crate) fn check<E: Element>(
     rows: &[E],
     n_features: usize,
     weights: Option<&[f64]>,
-) -> Result<(f64, Vec<f64>, f64)> {
+    ratios: &[f64],
+) -> Result<(f64, Frame)> {
     if n_features == 0 || rows.is_empty() {
         return Err(Error::Empty);
     }
@@ -235,8 +260,10 @@ pub(crate) fn check<E: Element>(
         return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
     }
     let total_weight = check_weights(weights, n_samples)?;
-    let (center, scale) = center_and_scale(rows, n_features, weights, total_weight)?;
-    Ok((total_weight, center, scale))
+    if !ratios.is_empty() && ratios.len() != n_features {
+        return Err(Error::Length { what: "ratios", expected: n_features, found: ratios.len() });
+    }
+    Ok((total_weight, frame_of(rows, n_features, weights, ratios, total_weight)?))
 }
 
 /// As many tiles as are worth a block, with so many products for each sample.
@@ -244,13 +271,14 @@ pub(crate) fn tiles_per_block(work: usize) -> usize {
     LEAST_WORK.div_ceil(TILE * work)
 }
 
-/// Lays out a tile of rows feature by feature, less the centre and divided by the scale.
+/// Lays out a tile of rows feature by feature, less the centre and divided by its scale.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must become part of its caller's body for each CPU level")]
-fn standardize<S: Simd, E: Element, T: Real>(_: S, rows: &[E], center: &[f64], scale: f64, tile: &mut [T]) {
-    let inverse = 1.0 / scale;
-    with_known_features!(center.len(), |d| {
-        for (feature, (values, center)) in tile.chunks_exact_mut(TILE).zip(center).enumerate() {
+fn standardize<S: Simd, E: Element, T: Real>(_: S, rows: &[E], frame: &Frame, tile: &mut [T]) {
+    with_known_features!(frame.center.len(), |d| {
+        let features = tile.chunks_exact_mut(TILE).zip(&frame.center).zip(frame.scales());
+        for (feature, ((values, center), scale)) in features.enumerate() {
+            let inverse = 1.0 / scale;
             for (value, row) in values.iter_mut().zip(rows.chunks_exact(d)) {
                 *value = T::from_f64((row[feature].to_f64() - center) * inverse);
             }
@@ -303,13 +331,13 @@ fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
     if total > 0.0 { Ok(total) } else { Err(Error::Empty) }
 }
 
-/// Weighted mean of each feature, and the root of the variance averaged over the features.
-fn center_and_scale<E: Element>(
+fn frame_of<E: Element>(
     rows: &[E],
     d: usize,
     weights: Option<&[f64]>,
+    ratios: &[f64],
     total_weight: f64,
-) -> Result<(Vec<f64>, f64)> {
+) -> Result<Frame> {
     let n_samples = rows.len() / d;
     let mut center = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
     if center.iter().any(|sum| !sum.is_finite())
@@ -321,13 +349,15 @@ fn center_and_scale<E: Element>(
         *sum /= total_weight;
     }
     let square = |row: usize, feature: usize| (rows[row * d + feature].to_f64() - center[feature]).powi(2);
-    let squares: f64 = weighted_sums(n_samples, d, weights, square).iter().sum();
+    let ratios = if ratios.is_empty() { vec![1.0; d] } else { ratios.to_vec() };
+    let squares = weighted_sums(n_samples, d, weights, square);
+    let squares: f64 = squares.iter().zip(&ratios).map(|(square, ratio)| square / (ratio * ratio)).sum();
     let scale = (squares / (total_weight * d as f64)).sqrt();
     // The f32 kernels square standardised values; up to this bound nothing overflows on the way back either.
     if !scale.is_finite() || center.iter().any(|value| value.abs() > 1e150) {
         return Err(Error::TooLarge);
     }
-    Ok((center, if scale > 0.0 { scale } else { 1.0 }))
+    Ok(Frame { center, scale: if scale > 0.0 { scale } else { 1.0 }, ratios })
 }
 
 /// Of each feature, the sum of a value for each row, times the row's weight.
@@ -357,7 +387,7 @@ mod tests {
     fn a_few_samples_stand_for_all_by_their_weights() {
         let rows: Vec<f64> = (0..1000).map(f64::from).collect();
         let weights: Vec<f64> = (0..1000).map(|i| if i == 700 { 500.0 } else { 0.5 + f64::from(i % 2) }).collect();
-        let samples = Samples::<f64>::for_fit(&rows, 1, Some(&weights), 1.0, 8).expect("valid");
+        let samples = Samples::<f64>::for_fit(&rows, 1, Some(&weights), 1.0, &[], 8).expect("valid");
         let thinned = samples.thinned(300).expect("fewer");
         assert!(thinned.len() < 300 && thinned.len() > 190);
         assert!((thinned.total_weight() / samples.total_weight() - 1.0).abs() < 1e-2);
@@ -378,8 +408,10 @@ mod tests {
         assert_eq!((samples.len(), samples.n_tiles()), (3, 1));
         let (_, weights) = samples.tile(0);
         assert_eq!(weights[..4], [1.0, 1.0, 1.0, 0.0]);
-        let back: Vec<f64> =
-            (0..3).flat_map(|i| samples.sample(i)).map(|x| f64::from(x) * samples.scale + samples.center[0]).collect();
+        let back: Vec<f64> = (0..3)
+            .flat_map(|i| samples.sample(i))
+            .map(|x| f64::from(x) * samples.frame.scale + samples.frame.center[0])
+            .collect();
         for (value, expected) in back.iter().zip([0.0, 1.0, 0.2]) {
             assert!((value - expected).abs() < 1e-7);
         }
@@ -391,7 +423,7 @@ mod tests {
         let rows: Vec<u8> = (0..n * 3).map(|i| ((i / 3 * [7, 13, 29][i % 3]) % 251) as u8).collect();
         let weights: Vec<f64> = (0..n).map(|i| (i % 5) as f64).collect();
         let plain = Samples::<f32>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
-        let sorted = Samples::<f32>::for_fit(&rows, 3, Some(&weights), 255.0, 32).expect("valid");
+        let sorted = Samples::<f32>::for_fit(&rows, 3, Some(&weights), 255.0, &[], 32).expect("valid");
         let values = |samples: &Samples<f32>| (0..n).flat_map(|i| samples.sample(i)).collect::<Vec<f32>>();
         assert_eq!(sorted.in_callers_order(values(&sorted), 3), values(&plain));
         assert_eq!(sorted.in_callers_order(sorted.weights[..n].to_vec(), 1), plain.weights[..n]);
@@ -416,7 +448,7 @@ mod tests {
         let cube = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (2, 0, 0)];
         let rows: Vec<u8> = cube.into_iter().flat_map(near).collect();
         assert!(morton::is_sorted(&rows, 3));
-        let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, 8).expect("valid");
+        let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, &[], 8).expect("valid");
         assert!(samples.order.is_empty() && samples.tile_box(0).is_some());
         for first in 0..cube.len() - 1 {
             let mut cube = cube;

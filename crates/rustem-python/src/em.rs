@@ -64,6 +64,7 @@ pub(crate) struct StartOptions {
     means_init: Option<Vec<f64>>,
     precisions_init: Option<Vec<f64>>,
     n_init: usize,
+    feature_ratios: Vec<f64>,
     seed: u64,
 }
 
@@ -96,7 +97,7 @@ pub(crate) fn fit<'py>(
         }
         Start::Sought(start) => {
             let found = with_rows!(samples, |rows, d, T| run(py, options.n_threads, progress, |threads, report| {
-                let samples = Samples::<T>::for_fit(rows, d, weights, unit, start.n_components)?;
+                let samples = Samples::<T>::for_fit(rows, d, weights, unit, &start.feature_ratios, start.n_components)?;
                 let config = options.config(&prior)?;
                 best_fit(&samples, &start, config, threads, &mut |i, value| report.tell((i, value)))
             }));

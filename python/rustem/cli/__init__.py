@@ -54,7 +54,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rustem",
         description="Segment pictures with Gaussian mixtures.",
-        epilog="example: rustem segment photo.jpg -k 16    (more: rustem segment --help)",
+        epilog="example: rustem segment photo.jpg -k 32    (more: rustem segment --help)",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )

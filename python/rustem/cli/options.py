@@ -31,12 +31,18 @@ def add_mixture_options(add: Callable[..., object]) -> None:
     """How a mixture is fitted; ``add`` is a group's ``add_argument``."""
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
+    add_noise_option(add)
     add("--max-iter", type=positive, default=3000, metavar="N", help="most passes (3000)")
     add("--tol", type=tolerance, default=3e-5, metavar="T", help="stop at a smaller gain, in nats per pixel (3e-5)")
     add("--n-init", type=positive, default=1, metavar="N", help="starts, of which the best is kept (1)")
     starts = ("auto", "search", "k-means++", "random_from_data")
     add("--init", choices=starts, default="auto", help="kind of start (auto: search, where it pays)")
     add_run_options(add)
+
+
+def add_noise_option(add: Callable[..., object]) -> None:
+    """What counts as noise; ``add`` is a group's ``add_argument``."""
+    add("--noise", type=tolerance, default=0.12, metavar="S", help="noise, as a share of each channel's spread (0.12)")
 
 
 def add_run_options(add: Callable[..., object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -95,12 +95,12 @@ class FitOptions:
         """Whether a part of the start is given."""
         return any(given is not None for given in (self.weights_init, self.means_init, self.precisions_init))
 
-    def start_for(self, floor: float) -> InitParams:
+    def start_for(self, floor: NDArray[np.float64]) -> InitParams:
         """How the start is found, "auto" resolved."""
         if self.init_params != "auto":
             return self.init_params
         to_the_end = self.tol > 0 and self.max_iter >= SEARCHES_FROM and self.acceleration is not None
-        pays = self.covariance_type == "full" and floor > 0 and self.reg_covar == 0 and not self.has_start
+        pays = self.covariance_type == "full" and bool(floor.all()) and self.reg_covar == 0 and not self.has_start
         return "search" if pays and to_the_end else "k-means++"
 
 
@@ -155,7 +155,7 @@ def fit_mixture(
     means_init: ArrayLike | None = None,
     precisions_init: ArrayLike | None = None,
     reg_covar: float = 0.0,
-    covariance_floor: float = 0.0,
+    covariance_floor: float | ArrayLike = 0.0,
     random_state: RandomState = 0,
     progress: Progress = None,
     n_threads: int | None = None,
@@ -197,8 +197,10 @@ def fit_mixture(
         The start, or a part of it; shapes as in :class:`Mixture`, precisions being inverse covariances.
     reg_covar : float, default 0.0
         Added to the covariances' diagonal after each M-step, as scikit-learn does. The likelihood may then fall.
-    covariance_floor : float, default 0.0
-        Least variance in any direction, kept inside the M-step's optimum, so that the likelihood never falls. Far
+    covariance_floor : float or array-like of shape (d,), default 0.0
+        Least variance in any direction, kept inside the M-step's optimum, so that the likelihood never falls. One for
+        each feature says too in what units they are: all are scaled by it on the way to the fit, so that features of
+        different units count alike in its start (single variances know no units, and take the mean). Far
         below the samples' own variance (1e-11 of it in float32, 1e-14 in float64) a floor is always in force.
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
@@ -258,7 +260,7 @@ def fit_mixture(
     )
     rows = check_samples(samples)
     weights = check_weights(sample_weight, len(rows))
-    floor = check_number("covariance_floor", covariance_floor)
+    floor = _checked_floor(covariance_floor, rows.shape[1])
     return fit_samples(rows, weights, unit, n_components, floor, options, progress)
 
 
@@ -267,12 +269,13 @@ def fit_samples(
     weights: NDArray[np.float64] | None,
     unit: float,
     n_components: int,
-    floor: float,
+    floor: NDArray[np.float64],
     options: FitOptions,
     progress: Progress,
 ) -> FitResult:
-    """Fit checked samples (n, d) by checked options."""
+    """Fit checked samples (n, d) by checked options; ``floor`` is one variance, or one for each feature (d,)."""
     k, d = check_integer("n_components", n_components), rows.shape[1]
+    alike = options.covariance_type == "spherical" or bool((floor == floor.mean()).all())
     start: _core._StartOptions = {
         "n_components": k,
         "covariance_type": options.covariance_type,
@@ -281,6 +284,7 @@ def fit_samples(
         "means_init": _start("means_init", options.means_init, (k, d)),
         "precisions_init": _start("precisions_init", options.precisions_init, shape_of(options.covariance_type, k, d)),
         "n_init": options.n_init,
+        "feature_ratios": [] if alike else np.sqrt(floor / floor.mean()).tolist(),
         "seed": options.seed,
     }
     core_options: _core._FitOptions = {
@@ -290,7 +294,7 @@ def fit_samples(
         "max_iter": options.max_iter,
         "acceleration": options.acceleration or "none",
         "reg_covar": options.reg_covar,
-        "covariance_floor": floor,
+        "covariance_floor": float(floor.mean()),
         "n_threads": options.n_threads,
     }
     with progress_callback(progress, options.max_iter * options.n_init) as callback:
@@ -304,6 +308,15 @@ def fit_samples(
             ConvergenceWarning,
         )
     return FitResult(mixture, np.array(history), converged, labels, log_likelihood, mixture.on_floor(floor))
+
+
+def _checked_floor(floor: float | ArrayLike, d: int) -> NDArray[np.float64]:
+    if np.ndim(floor) == 0:
+        return np.array(check_number("covariance_floor", cast("float", floor)))
+    each = np.asarray(floor, dtype=np.float64)
+    if each.shape != (d,) or not (np.isfinite(each) & (each > 0)).all():
+        raise InvalidInputError(f"covariance_floor has shape {each.shape}: give one number, or {d} that are above 0")
+    return each
 
 
 def _start(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> list[float] | None:

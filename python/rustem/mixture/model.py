@@ -57,13 +57,24 @@ class Mixture:
         """Number of features, d."""
         return int(self.means.shape[1])
 
-    def on_floor(self, floor: float) -> NDArray[np.bool_]:
-        """Which components (k,) have a variance, in some direction, of no more than ``floor`` (and a thousandth)."""
-        least = self.covariances
-        if self.covariance_type != "spherical":
-            variances = least if self.covariance_type == "diag" else np.linalg.eigvalsh(least)
+    def on_floor(self, floor: ArrayLike) -> NDArray[np.bool_]:
+        """Which components (k,) have a variance, in some direction, of no more than ``floor`` (and a thousandth).
+
+        ``floor`` is one number, or one for each feature (d,); single variances are compared with their mean.
+        """
+        floors = np.asarray(floor, dtype=np.float64)
+        if not floors.all():
+            return np.zeros(self.n_components, dtype=np.bool_)
+        if self.covariance_type == "spherical":
+            least = self.covariances / floors.mean()
+        else:
+            deviations = np.sqrt(np.broadcast_to(floors, self.n_features))
+            if self.covariance_type == "diag":
+                variances = self.covariances / deviations**2
+            else:
+                variances = np.linalg.eigvalsh(self.covariances / np.outer(deviations, deviations))
             least = variances.min(axis=-1)
-        low: NDArray[np.bool_] = np.broadcast_to(least, self.n_components) <= 1.001 * floor
+        low: NDArray[np.bool_] = np.broadcast_to(least, self.n_components) <= 1.001
         return low
 
     def __repr__(self) -> str:

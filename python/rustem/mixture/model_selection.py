@@ -92,7 +92,7 @@ def sweep(
     features: NDArray[Any],
     numbers: list[int],
     covariance_type: CovarianceType,
-    floor: float,
+    floor: NDArray[np.float64],
     seed: int,
     threads: int,
 ) -> list[Mixture]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from rustem import _core
 from rustem.images.picture import white_level
 from rustem.pipeline.inputs import rows_of
+from rustem.pipeline.noise import noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +59,9 @@ class ColorTable:
         """What features are divided by: they are scaled in other colour spaces already."""
         return self.white if self.features.dtype.kind == "u" else 1.0
 
-    @cached_property
-    def floor(self) -> float:
-        """Variance that no component falls below; see :func:`rounding_noise`."""
-        return rounding_noise(self.features, self.white, self.counts)
+    def floor(self, noise: float) -> NDArray[Any]:
+        """Variances (d,) that no component falls below; see :func:`noise_floor`."""
+        return noise_floor(self.features, self.counts, self.white, noise)
 
     @property
     def n_pixels(self) -> int:
@@ -145,16 +144,3 @@ def count_colors(pictures: Sequence[MaskedPicture], color_space: ColorSpace, n_t
         scaled = features / np.float32(white_level(values.dtype)) if features.dtype.kind == "u" else features
         features = np.ascontiguousarray(to_space(scaled, color_space))
     return ColorTable(values, features, counts, index, tuple(pictures), n_threads)
-
-
-def rounding_noise(features: NDArray[Any], unit: float, counts: NDArray[np.float64] | None = None) -> float:
-    """Variance that no component falls below: that of rounding to a step, or a millionth of a float picture's own.
-
-    Other colour spaces are scaled so that a step of sRGB is about a step there.
-    """
-    if unit > 1:
-        return 1 / (12 * unit**2)
-    if counts is None:
-        return 1e-6 * float(features.var(axis=0, dtype=np.float64).mean())
-    deviations = features - np.average(features, axis=0, weights=counts)
-    return 1e-6 * float(np.average(deviations**2, axis=0, weights=counts).mean())

@@ -17,6 +17,7 @@ from rustem.arguments import (
 from rustem.mixture.fitting import FitOptions
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import open_inputs
+from rustem.pipeline.noise import NOISE
 from rustem.segmentation.labelling import apply_mixture, fit_colors, label_colors, label_picture, split_fit
 from rustem.segmentation.result import Segmentation
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         weights_init: ArrayLike | None
         means_init: ArrayLike | None
         precisions_init: ArrayLike | None
+        noise: float
         reg_covar: float
         random_state: RandomState
         min_size: int
@@ -65,8 +67,9 @@ def segment(image: Image, n_components: int | Literal["auto"] = ..., **options: 
 
 def segment(
     image: Any,
-    n_components: int | Literal["auto"] = 8,
+    n_components: int | Literal["auto"] = 16,
     *,
+    noise: float = NOISE,
     mixture: Mixture | None = None,
     covariance_type: CovarianceType = "full",
     tol: float = 3e-5,
@@ -95,10 +98,16 @@ def segment(
         has shape (H, W[, C]) or (D, H, W[, C]); integers other than uint8 and uint16 are taken for floats.
         Floats are used as they are. In files and PIL images, fully transparent pixels take no part and stay
         transparent; all channels of an array are features.
-    n_components : int, default 8
+    n_components : int, default 16
         Number of components, hence of labels and colours: 2 to 8 to tell a few materials apart, 16 to 64 for a
         poster-like picture, 256 for one that hardly differs from the original. "auto" lets
         :func:`rustem.select_components` choose from 1 to 32 by its default criterion.
+    noise : float, default 0.12
+        Standard deviation below which differences in a channel count as noise or shading, as a share of the channel's
+        own spread (its median absolute deviation, as a standard deviation): no component is narrower. 0 keeps every
+        difference that is larger than the rounding of the picture's type: likelier mixtures, with components for flat
+        areas and for their speckle. 0.2 and more make components of one width, as "spherical" or k-means have them. It
+        never counts for less than that rounding (of floats, for less than a thousandth of the spread).
     mixture : Mixture, optional
         A mixture fitted before, over colours scaled as here: nothing is fitted, its components are the labels, in its
         order, and the palette shows its means, the same for each picture of a series. All arguments of the fit are
@@ -121,8 +130,7 @@ def segment(
     weights_init, means_init, precisions_init : array-like, optional
         The start, or a part of it, over colours scaled to [0, 1] (or in ``color_space``).
     reg_covar : float, default 0.0
-        Added to the covariance floor, for smoother mixtures. The floor itself is the rounding noise of the picture's
-        type: a twelfth of a step squared, or a millionth of the variance for float pictures.
+        Added to the least variance that ``noise`` asks for, over colours scaled to [0, 1] (or in ``color_space``).
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     min_size : int, default 1
@@ -173,9 +181,9 @@ def segment(
     min_size = check_integer("min_size", min_size)
     inputs = open_inputs(image, mask, channel_axis)
     table = count_colors(inputs.pictures, color_space, check_threads(n_threads))
-    floor = table.floor + check_number("reg_covar", reg_covar)
+    floor = table.floor(check_number("noise", noise)) + check_number("reg_covar", reg_covar)
     if mixture is not None:
-        fit, n_requested = apply_mixture(mixture, table, floor), mixture.n_components
+        fit, n_requested = apply_mixture(mixture, table), mixture.n_components
     else:
         options = FitOptions.checked(
             covariance_type=covariance_type,
@@ -193,13 +201,13 @@ def segment(
         if n_components == "auto":
             from rustem.segmentation.component_count import choose
 
-            n_components = choose(inputs, options, color_space)
+            n_components = choose(inputs, options, noise, color_space)
         fit, n_requested = fit_colors(table, n_components, floor, options, progress), n_components
     palette = label_colors(fit, table, color_space, of_means=mixture is not None)
     follows = mixture is None and not inputs.several  # whether the palette is this one picture's
     return inputs.hand_back(
         [
-            label_picture(own, of_own, palette, n_requested, min_size, repaint=follows)
+            label_picture(own, of_own, palette, floor, n_requested, min_size, repaint=follows)
             for own, of_own in split_fit(fit, table)
         ]
     )

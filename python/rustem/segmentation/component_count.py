@@ -13,8 +13,8 @@ from rustem.images.picture import white_level
 from rustem.mixture import Mixture
 from rustem.mixture.covariances import full_matrices
 from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
-from rustem.pipeline.color_table import rounding_noise
 from rustem.pipeline.inputs import open_inputs, rows_of
+from rustem.pipeline.noise import NOISE, noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +43,7 @@ def select_components(
     *,
     criterion: Criterion = "bic",
     covariance_type: CovarianceType = "full",
+    noise: float = NOISE,
     n_effective: float | None = None,
     random_state: RandomState = 0,
     mask: ArrayLike | None = None,
@@ -64,6 +65,8 @@ def select_components(
         Akaike's, which asks for the most; minimum message length.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         The family of the covariances.
+    noise : float, default 0.12
+        As in :func:`rustem.segment`; (n, d) samples are taken as they are.
     n_effective : float, optional
         The sample size in the criteria. By default samples count as independent, and pixels for as many as the
         autocorrelation of their deviations from the largest mixture leaves: see Notes. Never more than the 16,384
@@ -128,10 +131,11 @@ def select_components(
     else:
         pictures = open_inputs([data], [mask], channel_axis).pictures
         rows = pictures[0].rows()
-    return _select(rows, pictures, numbers, criterion, covariance_type, size, color_space, seed, threads)
+    noise = check_number("noise", noise)
+    return _select(rows, pictures, numbers, criterion, covariance_type, noise, size, color_space, seed, threads)
 
 
-def choose(inputs: Inputs, options: FitOptions, color_space: ColorSpace) -> int:
+def choose(inputs: Inputs, options: FitOptions, noise: float, color_space: ColorSpace) -> int:
     """The number of components that ``segment(..., "auto")`` fits."""
     return _select(
         rows_of(inputs.pictures),
@@ -139,6 +143,7 @@ def choose(inputs: Inputs, options: FitOptions, color_space: ColorSpace) -> int:
         list(range(1, 33)),
         "bic",
         options.covariance_type,
+        noise,
         None,
         color_space,
         options.seed,
@@ -152,6 +157,7 @@ def _select(
     numbers: list[int],
     criterion: Criterion,
     covariance_type: CovarianceType,
+    noise: float,
     n_effective: float | None,
     color_space: ColorSpace,
     seed: int,
@@ -162,11 +168,11 @@ def _select(
     chosen, unit = rows, float(white_level(rows.dtype)) if pictures else 1.0
     if len(rows) > MOST_SAMPLES:
         chosen = rows[np.sort(random.choice(len(rows), MOST_SAMPLES, replace=False))]
-    floor = rounding_noise(chosen, unit) if pictures else 1e-6 * float(chosen.var(axis=0).mean())
     if rows.dtype.kind == "u":
         distinct = len(np.unique(chosen, axis=0))
         numbers = [number for number in numbers if number <= distinct] or [distinct]
     features = _features(chosen, unit, color_space, random)
+    floor = noise_floor(features, None, unit, noise if pictures else 0)
     mixtures = sweep(features, numbers, covariance_type, floor, seed, threads)
     if n_effective is None:
         n_effective = float(len(rows))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def fit_colors(
-    table: ColorTable, n_components: int, floor: float, options: FitOptions, progress: Progress
+    table: ColorTable, n_components: int, floor: NDArray[Any], options: FitOptions, progress: Progress
 ) -> FitResult:
     """Fit a mixture to the colours.
 
@@ -40,7 +40,7 @@ def fit_colors(
         means=mixture.means[kept],
         covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
     )
-    fit = replace(fit, mixture=chosen, on_floor=fit.on_floor[kept])
+    fit = replace(fit, mixture=chosen, on_floor=chosen.on_floor(table.floor(noise=0)))
     if len(kept) < len(order):
         labels = chosen.predict(table.features, unit=table.feature_unit, n_threads=table.n_threads)
         return replace(fit, labels=labels)
@@ -49,7 +49,7 @@ def fit_colors(
     return replace(fit, labels=rank[fit.labels])
 
 
-def apply_mixture(mixture: Mixture, table: ColorTable, floor: float) -> FitResult:
+def apply_mixture(mixture: Mixture, table: ColorTable) -> FitResult:
     """What a fit would give that found ``mixture`` without an iteration."""
     if not isinstance(mixture, Mixture):
         raise InvalidInputError(f"mixture is of type {type(mixture).__name__}: give a rustem.Mixture")
@@ -57,7 +57,8 @@ def apply_mixture(mixture: Mixture, table: ColorTable, floor: float) -> FitResul
         found, name = table.features.shape[1], table.pictures[0].picture.name
         raise InvalidInputError(f"{name} has {found} channels, but the mixture is over {mixture.n_features}")
     labels = mixture.predict(table.features, unit=table.feature_unit, n_threads=table.n_threads)
-    return FitResult(mixture, np.array([]), True, labels, _score(mixture, table), mixture.on_floor(floor))
+    on_floor = mixture.on_floor(table.floor(noise=0))
+    return FitResult(mixture, np.array([]), True, labels, _score(mixture, table), on_floor)
 
 
 def label_colors(fit: FitResult, table: ColorTable, color_space: ColorSpace, *, of_means: bool) -> NDArray[Any]:
@@ -72,7 +73,14 @@ def label_colors(fit: FitResult, table: ColorTable, color_space: ColorSpace, *, 
 
 
 def label_picture(
-    table: ColorTable, fit: FitResult, palette: NDArray[Any], n_requested: int, min_size: int, *, repaint: bool
+    table: ColorTable,
+    fit: FitResult,
+    palette: NDArray[Any],
+    floor: NDArray[Any],
+    n_requested: int,
+    min_size: int,
+    *,
+    repaint: bool,
 ) -> Segmentation:
     """One picture's result; where small components change labels, the palette follows if ``repaint``."""
     k = len(palette)
@@ -97,6 +105,7 @@ def label_picture(
         log_likelihood=fit.log_likelihood,
         converged=fit.converged,
         on_floor=fit.on_floor,
+        _floor=floor,
     )
 
 

@@ -37,7 +37,8 @@ class Segmentation(PalettePicture):
     converged : bool
         Whether the gain that more passes promise fell below ``tol``.
     on_floor : ndarray of shape (k,)
-        Which components have the covariance floor as a variance: they lift the likelihood, but describe rounding.
+        Which components are as narrow as the rounding of the picture's type: they lift the likelihood, but describe
+        rounding. Only ``noise=0`` lets them be, or a picture of a few flat colours.
     n_requested : int
         The number of components asked for. :attr:`n_components` is smaller where the picture has fewer colours, or
         where a component ended with less than one pixel and was dropped.
@@ -48,10 +49,16 @@ class Segmentation(PalettePicture):
     log_likelihood: float
     converged: bool
     on_floor: NDArray[np.bool_]
+    _floor: NDArray[np.float64]
+
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        """Standard deviation (d,) that counted as noise in each feature, in the unit of :attr:`mixture`."""
+        return np.sqrt(self._floor)
 
     @property
     def n_on_floor(self) -> int:
-        """Number of components with the floor as a variance."""
+        """Number of components that describe rounding."""
         return int(self.on_floor.sum())
 
     @property

@@ -95,10 +95,11 @@ pub fn fit<T: Real>(
     progress: Progress,
 ) -> Result<Fit> {
     config.prior.check(start)?;
-    let (center, scale) = (&samples.center, samples.scale);
-    let (prior, regularization) = (config.prior.standardized(scale), config.regularization.standardized::<T>(scale));
+    let frame = &samples.frame;
+    let prior = config.prior.standardized(start.covariance_type, frame);
+    let regularization = config.regularization.standardized::<T>(frame.scale);
     let rounding = if size_of::<T>() == 4 { 1e-6 } else { 1e-12 };
-    let first = start.clone().standardized(center, scale);
+    let first = start.clone().standardized(frame);
     let mut ascent = Ascent::new(first, config.acceleration(), regularization.floor, rounding);
     let mut history: Vec<f64> = Vec::new();
     let mut converged = false;
@@ -113,7 +114,7 @@ pub fn fit<T: Real>(
             return Err(Error::Interrupted);
         }
     }
-    let mut mixture = ascent.into_mixture().restored(center, scale);
+    let mut mixture = ascent.into_mixture().restored(frame);
     config.prior.keep(start, &mut mixture);
     Ok(Fit { mixture, history, converged })
 }

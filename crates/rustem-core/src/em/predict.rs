@@ -14,7 +14,7 @@ fn densities_of<T: Real>(samples: &Samples<T>, mixture: &Mixture, threads: &Thre
         let (expected, found) = (mixture.n_features, samples.n_features());
         return Err(Error::Length { what: "each sample", expected, found });
     }
-    Densities::new(&mixture.clone().standardized(&samples.center, samples.scale), threads)
+    Densities::new(&mixture.clone().standardized(&samples.frame), threads)
 }
 
 /// The most probable component of each sample, and the weighted mean log-likelihood (nats per sample).

@@ -7,7 +7,8 @@
 use crate::covariance::{CovarianceType, add_outer, half_log_det_precision, inverse, precision_factor};
 use crate::error::{Error, Result};
 use crate::kernels::Moments;
-use crate::mixture::Mixture;
+use crate::mixture::{Mixture, rescale};
+use crate::samples::Frame;
 
 /// What is known of a mixture before its samples are seen.
 #[derive(Debug, Clone, Default)]
@@ -87,10 +88,10 @@ impl Prior {
         Ok(())
     }
 
-    pub(super) fn standardized(&self, scale: f64) -> Self {
+    pub(super) fn standardized(&self, family: CovarianceType, frame: &Frame) -> Self {
         let mut prior = self.clone();
         if let Some(covariance) = &mut prior.covariance_prior {
-            covariance.scale.iter_mut().for_each(|value| *value /= scale * scale);
+            rescale(&mut covariance.scale, family, frame, |value, square| value / square);
         }
         prior
     }

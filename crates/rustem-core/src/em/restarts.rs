@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn restarts_side_by_side_change_no_bit_and_report_in_order() {
         let rows: Vec<u8> = (0..3000).map(|i| ((i / 3 * [7, 13, 29][i % 3]) % 251) as u8).collect();
-        let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, 5).expect("valid");
+        let samples = Samples::<f32>::for_fit(&rows, 3, None, 255.0, &[], 5).expect("valid");
         let start = Start { method: Method::RandomFromData, weights: None, means: None, covariances: None, seed: 1 };
         let regularization = Regularization { floor: 1e-6, added: 0.0 };
         let config = Config::textbook(0.0, 7, regularization);

@@ -31,19 +31,19 @@ pub fn step<T: Real>(
     threads: &Threads,
 ) -> Result<(Mixture, Mixture)> {
     prior.check(current)?;
-    let (center, scale) = (&samples.center, samples.scale);
-    let standard = current.clone().standardized(center, scale);
+    let frame = &samples.frame;
+    let standard = current.clone().standardized(frame);
     let densities = Densities::<T>::new(&standard, threads)?;
     let batch = expect(samples, &densities, threads)?;
     let about = densities.means();
-    let old = statistics.clone().standardized(center, scale);
+    let old = statistics.clone().standardized(frame);
     let earlier = moments_of(&old, &about, &densities);
     let blended = blend(&earlier, n_seen * (1.0 - rate), &batch, n_seen * rate / samples.total_weight());
-    let least = Regularization::default().standardized::<T>(scale);
-    let statistics = maximize(&old, &blended, &about, Prior::none(), least, threads)?.restored(center, scale);
-    let (regularization, standard_prior) = (regularization.standardized::<T>(scale), prior.standardized(scale));
-    let mut next =
-        maximize(&standard, &blended, &about, &standard_prior, regularization, threads)?.restored(center, scale);
+    let least = Regularization::default().standardized::<T>(frame.scale);
+    let statistics = maximize(&old, &blended, &about, Prior::none(), least, threads)?.restored(frame);
+    let (regularization, standard_prior) =
+        (regularization.standardized::<T>(frame.scale), prior.standardized(current.covariance_type, frame));
+    let mut next = maximize(&standard, &blended, &about, &standard_prior, regularization, threads)?.restored(frame);
     prior.keep(current, &mut next);
     Ok((statistics, next))
 }

@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn components_left_out_are_not_missed() {
         let n = 600 * TILE + 3;
-        let samples = Samples::<f32>::for_fit(&scattered(n, 3), 3, None, 1.0, 40).expect("valid samples");
+        let samples = Samples::<f32>::for_fit(&scattered(n, 3), 3, None, 1.0, &[], 40).expect("valid samples");
         for family in [CovarianceType::Full, CovarianceType::Diag, CovarianceType::Spherical] {
             let mut narrow = mixture(family, 40, 3);
             narrow.covariances.iter_mut().for_each(|value| *value *= 0.01);

@@ -156,7 +156,7 @@ fn nearest_in(points: &SortedPoints, centers: &[f64], threads: &Threads) -> Resu
         return Err(Error::Length { what: "centres", expected: d, found: centers.len() });
     }
     let (labels, mut distances) = points.labels(&points.enter(centers), threads)?;
-    let unit = (points.samples.scale * points.samples.scale) as f32;
+    let unit = (points.samples.frame.scale * points.samples.frame.scale) as f32;
     for distance in &mut distances {
         *distance *= unit;
     }
@@ -175,7 +175,7 @@ impl SortedPoints {
         let limits = Limits { tol: config.tol, max_iter: config.max_iter, n_fixed: config.n_fixed };
         let mut centers = self.enter(centers);
         let (sums, n_iter) = lloyd(self, &mut centers, limits, threads, progress)?;
-        let scale = self.samples.scale;
+        let scale = self.samples.frame.scale;
         let error = sums.error * scale * scale / self.samples.total_weight();
         Ok(Clusters { centers: self.leave(&centers), error, n_iter })
     }

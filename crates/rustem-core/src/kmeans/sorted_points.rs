@@ -86,7 +86,7 @@ impl SortedPoints {
         weights: Option<&[f64]>,
         keys: Option<Vec<u32>>,
     ) -> Result<Self> {
-        samples::check(rows, d, weights)?;
+        samples::check(rows, d, weights, &[])?;
         let keyed = match keys {
             Some(keys) if keys.is_sorted() => return Self::of_sorted(rows, d, weights, Vec::new(), keys),
             Some(keys) => {
@@ -121,14 +121,14 @@ impl SortedPoints {
 
     /// Points in the rows' unit, as the samples have them.
     pub(crate) fn enter(&self, points: &[f64]) -> Vec<f32> {
-        let center = self.samples.center.iter().cycle();
-        points.iter().zip(center).map(|(x, c)| ((x - c) / self.samples.scale) as f32).collect()
+        let center = self.samples.frame.center.iter().cycle();
+        points.iter().zip(center).map(|(x, c)| ((x - c) / self.samples.frame.scale) as f32).collect()
     }
 
     /// The way back.
     pub(crate) fn leave(&self, points: &[f32]) -> Vec<f64> {
-        let center = self.samples.center.iter().cycle();
-        points.iter().zip(center).map(|(x, c)| f64::from(*x) * self.samples.scale + c).collect()
+        let center = self.samples.frame.center.iter().cycle();
+        points.iter().zip(center).map(|(x, c)| f64::from(*x) * self.samples.frame.scale + c).collect()
     }
 
     /// At most about `most` samples, each the mean of those in one cell of the finest grid that is coarse enough.
@@ -157,8 +157,8 @@ impl SortedPoints {
             }
         }
         for (row, weight) in rows.chunks_exact_mut(d).zip(&weights) {
-            for (sum, center) in row.iter_mut().zip(&self.samples.center) {
-                *sum = *sum / weight.max(f64::MIN_POSITIVE) * self.samples.scale + center;
+            for (sum, center) in row.iter_mut().zip(&self.samples.frame.center) {
+                *sum = *sum / weight.max(f64::MIN_POSITIVE) * self.samples.frame.scale + center;
             }
         }
         Some(Self::of_sorted(&rows, d, Some(&weights), Vec::new(), keys))

@@ -20,11 +20,11 @@ _DESCRIPTION = """\
 Segment pictures into k colours, with a Gaussian mixture fitted by expectation-maximisation.
 
 Folders stand for the pictures in them, without subfolders and without results of earlier runs. Each result lies beside
-its picture, as photo-k32.png, unless -o says otherwise. Nothing is overwritten without --force, an input never.
+its picture, as photo-k16.png, unless -o says otherwise. Nothing is overwritten without --force, an input never.
 """
 
 _EXAMPLES = """\
-  rustem segment photo.jpg -k 16
+  rustem segment photo.jpg -k 32
   rustem segment photo.jpg -o poster.png --side-by-side --force
   rustem segment frames/ -k 16 --shared -o flat/
   rustem segment holidays/ "more/*.tif" -k 8 -o posters/ --json > posters.jsonl
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     model = parser.add_argument_group("the mixture")
     add = model.add_argument
-    add("-k", "--n-components", type=positive_or_auto, default=32, metavar="N", help="number of colours, or auto (32)")
+    add("-k", "--n-components", type=positive_or_auto, default=16, metavar="N", help="number of colours, or auto (16)")
     add("--shared", action="store_true", help="fit all pictures as one: the same labels and palette for all")
     add_mixture_options(add)
     add("--min-size", type=positive, default=1, metavar="N", help="pieces of fewer pixels join a neighbour (1)")
@@ -99,6 +99,7 @@ def _fit_together(
 def _options(args: argparse.Namespace, display: Display) -> Options:
     return {
         "covariance_type": args.covariance_type,
+        "noise": args.noise,
         "tol": args.tol,
         "max_iter": args.max_iter,
         "n_init": args.n_init,
@@ -182,7 +183,7 @@ def _summary(record: dict[str, Any], *, settles: bool) -> str:
         f"{record['width']}\N{MULTIPLICATION SIGN}{record['height']}",
         "" if record["distinct_colours"] is None else counted(record["distinct_colours"], "colour"),
         f"only {n_components} of {n_requested} components" if n_components < n_requested else "",
-        f"{len(record['on_floor'])} on the covariance floor" if record["on_floor"] else "",
+        f"{len(record['on_floor'])} as narrow as rounding" if record["on_floor"] else "",
         counted(record["iterations"], "iteration") + ("" if record["converged"] or not settles else " (not converged)"),
         f"log-likelihood {record['log_likelihood']:.3f}" if record["log_likelihood"] is not None else "",
         f"PSNR {record['psnr']:.1f} dB" if record["psnr"] is not None else "no loss",

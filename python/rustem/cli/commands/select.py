@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_run_options, describe, positive
+from rustem.cli.options import add_noise_option, add_run_options, describe, positive
 from rustem.cli.screen import Display
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--criterion", choices=("bic", "icl", "aic", "mml"), default="bic", help="what chooses (bic)")
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
+    add_noise_option(add)
     add_run_options(add)
     add("--plot", dest="output", metavar="FILE_OR_FOLDER", help="draw the curve; for several pictures, name a folder")
     add("--force", action="store_true", help="overwrite plots of earlier runs")
@@ -65,6 +66,7 @@ def _select(job: Job, args: argparse.Namespace, display: Display) -> None:
         range(args.min, args.max + 1),
         criterion=args.criterion,
         covariance_type=args.covariance_type,
+        noise=args.noise,
         color_space=args.color_space,
         random_state=args.seed,
         n_threads=args.threads,

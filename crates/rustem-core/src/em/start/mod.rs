@@ -127,11 +127,11 @@ pub fn initialize<T: Real>(
             &moments,
             &about,
             Prior::none(),
-            regularization.standardized::<T>(samples.scale),
+            regularization.standardized::<T>(samples.frame.scale),
             threads,
         )?;
     }
-    mixture = mixture.restored(&samples.center, samples.scale);
+    mixture = mixture.restored(&samples.frame);
     if let Some(means) = &start.means {
         mixture.means.clone_from(means);
     }
@@ -168,7 +168,8 @@ impl<T: Real> Samples<T> {
         if means.len() != k * d {
             return Err(Error::Length { what: "means_init", expected: k * d, found: means.len() });
         }
-        Ok(means.iter().zip(self.center.iter().cycle()).map(|(x, c)| T::from_f64((x - c) / self.scale)).collect())
+        let features = self.frame.center.iter().zip(self.frame.scales());
+        Ok(means.iter().zip(features.cycle()).map(|(x, (c, scale))| T::from_f64((x - c) / scale)).collect())
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
             })
             .collect();
         let weights: Vec<f64> = (0..n).map(|i| 1.0 + (i % 4) as f64).collect();
-        Samples::for_fit(&rows, 2, Some(&weights), 1.0, 11).expect("valid")
+        Samples::for_fit(&rows, 2, Some(&weights), 1.0, &[], 11).expect("valid")
     }
 
     fn found(samples: &Samples<f64>, family: CovarianceType, k: usize, threads: &Threads) -> (Mixture, Vec<f64>) {
