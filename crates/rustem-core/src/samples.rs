@@ -20,7 +20,7 @@ const MIN_SORTED_COMPONENTS: usize = 8;
 /// More samples are sorted part by part, in the cache: their tiles are as compact as those of a picture of this size.
 const SORTED_TOGETHER: usize = 1 << 17;
 
-/// Samples standardised by one shift per feature and one scale, as a [`Frame`] says, in tiles of [`TILE`] samples: feature by
+/// Samples standardised by one shift per feature and one scale, as `Frame` says, in tiles of [`TILE`] samples: feature by
 /// feature within a tile, the last tile filled up with samples of weight zero.
 ///
 /// The shift keeps `f32` accurate far from the origin; one *common* scale keeps distances and spherical families true.
