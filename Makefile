@@ -50,6 +50,7 @@ bench-pages: $(VENV)/.built  ## The tables of docs/, half an hour and more
 	$(BIN)/python -m benchmarks.mixture.scaling --docs docs/theory/performance.md --plot docs/images/scaling.svg
 	$(BIN)/python -m benchmarks.mixture.likelihood passes --docs docs/theory/performance.md
 	$(BIN)/python -m benchmarks.mixture.likelihood optima --docs docs/theory/performance.md
+	$(BIN)/python -m benchmarks.mixture.defaults --docs docs/guides/segment.md --sheet docs/images/defaults.jpg
 	$(BIN)/python -m benchmarks.mixture.selection --docs docs/guides/selection.md
 	$(BIN)/python -m benchmarks.regions.regions --docs docs/guides/regions.md --gallery docs/images/regions.jpg
 	$(BIN)/python -m benchmarks.quantization.palettes --docs docs/guides/palettes.md
