@@ -229,7 +229,7 @@ def rustem_segment(job: Job) -> Callable[[], Outcome]:
 
     def run() -> Outcome:
         segmentation = rustem.segment(
-            job.pixels, job.k, covariance_type=job.family, tol=0, max_iter=job.n_iter, acceleration=None
+            job.pixels, job.k, noise=0, covariance_type=job.family, tol=0, max_iter=job.n_iter, acceleration=None
         )
         assert segmentation.image.shape == job.pixels.shape
         mixture = segmentation.mixture
