@@ -156,7 +156,7 @@ def picture_table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def sheet(path: Path, side: int = 300) -> None:
+def sheet(path: Path, side: int = 220) -> None:
     """Original, before, after at 32 colours; label maps before and after at 8."""
     from skimage import data
 
@@ -174,7 +174,7 @@ def sheet(path: Path, side: int = 300) -> None:
         for column, each in enumerate(shown):
             picture = ImageOps.fit(Image.fromarray(each), (side - 4, side - 4))
             canvas.paste(picture, (column * side + 2, line * side + 22))
-    canvas.save(path, quality=88)
+    canvas.save(path, quality=82)
 
 
 def flat(labels: np.ndarray) -> np.ndarray:
