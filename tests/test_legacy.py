@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from rustem import EM, InvalidInputError, reference, restructure, save_new
+from rustem import EM, InvalidInputError, fit_mixture, reference, restructure, save_new
 
 
 def test_the_first_script_runs(tmp_path, monkeypatch, large_photograph):
@@ -75,6 +75,33 @@ def test_seeds(picture_file):
     one, same, other = (EM(picture_file, 8, random_state=seed).fit(3).get_mu() for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
+
+
+def test_pictures_are_better_than_from_pixels_drawn_at_random(picture_file, photograph):
+    pixels = photograph.reshape(-1, 3)
+
+    def error(picture):
+        return ((picture * 255 - pixels) ** 2).mean()
+
+    def from_drawn_pixels(seed):
+        fit = fit_mixture(
+            pixels,
+            32,
+            unit=255.0,
+            covariance_type="spherical",
+            init_params="random_from_data",
+            covariance_floor=1 / (12 * 255**2),
+            tol=0.0,
+            acceleration=None,
+            max_iter=30,
+            random_state=seed,
+        )
+        return fit.mixture.means[fit.labels]
+
+    drawn = [error(from_drawn_pixels(seed)) for seed in range(5)]
+    ours = [error(EM(picture_file, 32, random_state=seed).fit(30).restructure()) for seed in range(5)]
+    assert np.mean(ours) < 0.8 * np.mean(drawn)
+    assert max(ours) < 1.25 * min(ours)
 
 
 def test_neither_k_nor_epochs_is_a_byte(picture_file):
