@@ -1,4 +1,4 @@
-"""Names for colours: the nearest of the CSS list, by CIEDE2000.
+"""Names for colours: the nearest of the CSS list by CIEDE2000, black, white and greys within limits.
 
 References
 ----------
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+# In CIELAB, L from 0 to 100; set by eye, on a grid of colours of all hues beside their names.
+_BLACK = 15.0  # what is no farther from black is black: #222222 is, #2b2b2b and #40382d are not
+_WHITE = 5.0  # as far from white may be white: #f9f9f9 may
+_NEUTRAL = 8.0  # chroma up to which a colour passes for a grey
+_NEAR = 5.0  # CIEDE2000: a tint that a near-neutral colour is taken for
+_HUE = 45.0  # degrees: a dark brown is not slate grey, though that is the nearest dark name
+
+
 @cache
 def css_colors() -> dict[str, tuple[int, int, int]]:
     """The colours that CSS has names for."""
@@ -31,7 +39,15 @@ def css_colors() -> dict[str, tuple[int, int, int]]:
 
 
 def names(colors: ArrayLike) -> list[str]:
-    """Name colours by the nearest of the CSS list.
+    """Name colours by the nearest of the CSS list, where a person would use its name.
+
+    The list has few dark colours, so that the nearest name alone can mislead: a dark brown is nearer to black than to
+    any brown. Hence, in CIELAB, with lightness L from 0 to 100 and chroma C:
+
+    - "black" is what is within 15 of black, and nothing else; "white" only what is within 5 of white.
+    - Up to a chroma of 8, a colour is a grey, by the nearest name of a grey (or white), unless the name of a tint, as
+      "ivory" or "ghostwhite", is nearer and within 5 by CIEDE2000.
+    - Above, it has the nearest name by CIEDE2000 of those that are no greys and whose hue is within 45 degrees.
 
     Parameters
     ----------
@@ -45,15 +61,30 @@ def names(colors: ArrayLike) -> list[str]:
 
     Examples
     --------
-    >>> names([[228, 0, 43], [250, 250, 250]])
-    ['crimson', 'white']
+    >>> names([[228, 0, 43], [250, 250, 250], [64, 56, 45], [26, 26, 26]])
+    ['crimson', 'white', 'saddlebrown', 'black']
     """
     from rustem.colorspaces import to_space
 
     known = css_colors()
     table = to_space(np.array(list(known.values()), np.float64) / 255, "lab") * 100
     lab = to_space(np.asarray(colors, np.float64) / 255, "lab") * 100
-    return [list(known)[int(np.argmin(ciede2000(color, table)))] for color in lab]
+    return [list(known)[_nearest(color, table)] for color in lab]
+
+
+def _nearest(color: NDArray[Any], table: NDArray[Any]) -> int:
+    """The row of ``table`` whose name a colour gets, both in CIELAB."""
+    chroma, hue = np.hypot(table[:, 1], table[:, 2]), np.arctan2(table[:, 2], table[:, 1])
+    own_chroma, own_hue = np.hypot(color[1], color[2]), np.arctan2(color[2], color[1])
+    grey, black, white = chroma < 1, table[:, 0] < 1, table[:, 0] > 99.99
+    if np.hypot(color[0], own_chroma) <= _BLACK:
+        return int(np.argmax(black))
+    distance = ciede2000(color, table)
+    if own_chroma <= _NEUTRAL:
+        allowed = np.where(grey, ~white | (np.hypot(100 - color[0], own_chroma) <= _WHITE), distance <= _NEAR)
+    else:
+        allowed = ~grey & (np.cos(hue - own_hue) >= np.cos(np.radians(_HUE)))
+    return int(np.argmin(np.where(allowed & ~black, distance, np.inf)))
 
 
 def ciede2000(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
