@@ -17,6 +17,7 @@ from PIL import Image
 from PIL.GimpPaletteFile import GimpPaletteFile
 
 from rustem import ImageError, InvalidInputError, palettes
+from rustem.palettes.text_formats import css_identifiers
 
 NAMED = ("gpl", "ase", "aco", "json", "svg")
 COLORS = np.array([[228, 0, 43], [255, 255, 255], [0, 0, 0], [12, 200, 99]], np.uint8)
@@ -82,6 +83,51 @@ def test_css_as_a_css_parser_reads_it(folder):
     values = {each.name: tinycss2.serialize(each.value).strip() for each in declarations}
     assert list(values.values()) == ["#e4002b", "#ffffff", "#000000", "#0cc863"]
     assert list(values)[:2] == ["--brand-red-co", "--white"]
+
+
+def css_variables(path):
+    (rule,) = tinycss2.parse_stylesheet(path.read_text(), skip_whitespace=True)
+    return [each.name for each in tinycss2.parse_blocks_contents(rule.content, skip_whitespace=True)]
+
+
+def test_css_variables_of_equal_names_are_numbered_past_those_of_others(folder):
+    names = ["Dark red", "dark-red", "", "", "color 4", "dark red 2", "DARK RED!", "Grün", "3d", "—"]
+    expected = [
+        "dark-red",
+        "dark-red-3",
+        "color-3",
+        "color-4",
+        "color-4-2",
+        "dark-red-2",
+        "dark-red-4",
+        "grun",
+        "3d",
+        "color-10",
+    ]
+    colors = np.arange(30).reshape(10, 3)
+    assert css_variables(saved(folder, "css", colors, names)) == [f"--{name}" for name in expected]
+    # Read and written again, they are the same.
+    palette = palettes.read(folder / "palette.css")
+    assert palette.names == tuple(expected)
+    np.testing.assert_array_equal(palette.colors, colors)
+    before = (folder / "palette.css").read_bytes()
+    palettes.write(folder / "palette.css", palette)
+    assert (folder / "palette.css").read_bytes() == before
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=6) | st.sampled_from(["", "a", "a-2", "a 2", "color-2"]), min_size=1, max_size=12))
+def test_css_variables_are_unique_identifiers(names):
+    found = css_identifiers(names)
+    assert len(set(found)) == len(found) == len(names)
+    for identifier in found:
+        (token,) = tinycss2.parse_component_value_list(f"--{identifier}")
+        assert token.type == "ident"
+    assert css_identifiers(found) == found
+
+
+def test_very_many_equal_names_have_css_variables_of_their_own():
+    assert css_identifiers(["a"] * 65536)[-1] == "a-65536"
 
 
 def test_svg_as_an_xml_parser_reads_it(folder):

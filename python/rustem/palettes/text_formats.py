@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -202,14 +203,45 @@ def _json_bytes(palette: Palette) -> bytes:
 
 
 def _css_bytes(palette: Palette) -> bytes:
-    taken: set[str] = set()
-    rows = []
-    for number, (hex_number, name) in enumerate(zip(palette.hex, palette.names, strict=True), 1):
-        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or f"color-{number}"
-        variable = stem if stem not in taken else f"{stem}-{number}"
-        taken.add(variable)
-        rows.append(f"  --{variable}: {hex_number};")
+    rows = [f"  --{name}: {value};" for name, value in zip(css_identifiers(palette.names), palette.hex, strict=True)]
     return _lines([":root {", *rows, "}"])
+
+
+def css_identifiers(names: Sequence[str]) -> list[str]:
+    """Names as CSS variables have them: each once, and the same at every run.
+
+    Letters lose their accents, all but ASCII letters and digits become one hyphen; who has no name is called by the
+    place in the palette. The first of several keeps the name, the others are numbered; numbers that make the name of
+    another entry are passed over.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Any names; may be empty, or equal.
+
+    Returns
+    -------
+    list of str
+        As many, without the leading ``--``.
+
+    Examples
+    --------
+    >>> css_identifiers(["Dark red", "dark-red", "", "Grün", "dark red 2"])
+    ['dark-red', 'dark-red-3', 'color-3', 'grun', 'dark-red-2']
+    """
+    stems = []
+    for number, name in enumerate(names, 1):
+        letters = (sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
+        stems.append(re.sub(r"[^a-z0-9]+", "-", "".join(letters).lower()).strip("-") or f"color-{number}")
+    taken, counts, found = set(stems), dict.fromkeys(stems, 0), []
+    for stem in stems:
+        counts[stem] += 1
+        identifier = stem
+        while counts[stem] > 1 and (identifier := f"{stem}-{counts[stem]}") in taken:
+            counts[stem] += 1
+        taken.add(identifier)
+        found.append(identifier)
+    return found
 
 
 def _hex_bytes(palette: Palette) -> bytes:
