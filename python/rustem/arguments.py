@@ -45,6 +45,15 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise InvalidInputError(f"{name} is {value!r}: choose one of {', '.join(map(repr, choices))}")
 
 
+def check_path_first(path: object, second: object, call: str) -> None:
+    """Refuse what is no path, and say so where the second argument is the path: ``call`` is how it should be."""
+    if isinstance(path, str | bytes | os.PathLike):
+        return
+    if isinstance(second, str | bytes | os.PathLike):
+        raise InvalidInputError(f"the path is of type {type(path).__name__}: give the path first: {call}")
+    raise InvalidInputError(f"the path is of type {type(path).__name__}: give the name of a file: {call}")
+
+
 def check_samples(samples: ArrayLike, name: str = "samples") -> NDArray[Any]:
     """``samples`` as a C-contiguous (n, d) array of uint8, uint16, float32 or float64."""
     array = np.asarray(samples)

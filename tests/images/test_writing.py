@@ -57,6 +57,20 @@ def test_arrays_that_make_no_picture(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_arguments_in_the_wrong_order(tmp_path):
+    pixels, path = noise(2, 3, 3), tmp_path / "a.png"
+    for swapped in (pixels, Image.fromarray(pixels), pixels.tolist()):
+        with pytest.raises(InvalidInputError, match=r"give the path first: write\(path, pixels\)$"):
+            write(swapped, path)
+    with pytest.raises(InvalidInputError, match=r"give the path first: write_labels\(path, labels\)$"):
+        write_labels(pixels[..., 0], str(path))
+    with pytest.raises(InvalidInputError, match=r"give the path first: write_indexed\(path, labels, palette\)$"):
+        write_indexed(pixels[..., 0], path, pixels[0])
+    with pytest.raises(InvalidInputError, match="of type int: give the name of a file"):
+        write(3, pixels)
+    assert os.listdir(tmp_path) == []
+
+
 # A file appears complete or not at all.
 
 

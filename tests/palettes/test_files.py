@@ -314,3 +314,16 @@ def test_colours_of_every_type(folder):
     grey = io.StringIO("".join("808080\n" for _ in range(2))).read()
     palettes.write(folder / "x.hex", np.array([[128], [128]], np.uint8))
     assert (folder / "x.hex").read_text() == grey
+
+
+@pytest.mark.parametrize("colors", [COLORS, ["#e4002b"], None], ids=["array", "list", "palette"])
+def test_arguments_in_the_wrong_order(folder, colors):
+    palette = palettes.read(saved(folder, "hex")) if colors is None else colors
+    for path in (folder / "x.gpl", str(folder / "x.gpl")):
+        with pytest.raises(InvalidInputError, match=r"give the path first: write\(path, palette\)$"):
+            palettes.write(palette, path)
+    with pytest.raises(InvalidInputError, match="give the name of a file"):
+        palettes.write(None, palette)
+    with pytest.raises(InvalidInputError, match=r"the palette is 'y.gpl': give a list"):
+        palettes.write(folder / "x.gpl", "y.gpl")
+    assert not (folder / "x.gpl").exists()

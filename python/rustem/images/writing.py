@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from rustem.arguments import check_path_first
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError, InvalidInputError
 from rustem.images.picture import describes, in_plain_type, white_level
@@ -61,7 +62,7 @@ def write(
     ImageError
         If the file cannot be written.
     InvalidInputError
-        If the arrays do not make a picture.
+        If the arrays do not make a picture, or the path is not the first argument.
 
     Examples
     --------
@@ -70,6 +71,7 @@ def write(
     >>> with TemporaryDirectory() as folder:
     ...     write(Path(folder, "red.webp"), np.full((2, 3, 3), (255, 0, 0), np.uint8))
     """
+    check_path_first(path, pixels, "write(path, pixels)")
     name, kind = os.fsdecode(path), _format_of(path)
     colors, opacity = _checked(name, pixels, alpha)
     if kind == "TIFF":
@@ -132,7 +134,7 @@ def write_indexed(
     ImageError
         If the file cannot be written.
     InvalidInputError
-        If the arrays do not make a picture.
+        If the arrays do not make a picture, or the path is not the first argument.
 
     Examples
     --------
@@ -145,6 +147,7 @@ def write_indexed(
     ...     read(path).alpha
     array([[255, 255,   0]], dtype=uint8)
     """
+    check_path_first(path, labels, "write_indexed(path, labels, palette)")
     name, kind = os.fsdecode(path), _format_of(path)
     colors = np.asarray(palette)
     if colors.ndim not in (1, 2) or colors.size == 0:
@@ -223,7 +226,7 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     ImageError
         If the file cannot be written.
     InvalidInputError
-        If the labels are no labels, or too many for the format.
+        If the labels are no labels, or too many for the format, or the path is not the first argument.
 
     Examples
     --------
@@ -236,6 +239,7 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     ...     read(path).pixels
     array([[  0,   1, 255]], dtype=uint8)
     """
+    check_path_first(path, labels, "write_labels(path, labels)")
     name, suffix = os.fsdecode(path), _suffix(path)
     if suffix == ".npy":
         write_atomically(path, lambda file: np.save(file, np.asarray(labels)), overwrite)

@@ -110,10 +110,12 @@ def write(
     ImageError
         The file cannot be written, or its format cannot hold so many colours.
     InvalidInputError
-        The colours are none, or the format is unknown.
+        The colours are none, the format is unknown, or the path is not the first argument.
     """
+    from rustem.arguments import check_path_first
     from rustem.atomic_write import write_atomically
 
+    check_path_first(path, colors, "write(path, palette)")
     palette = as_palette(colors, names=names, shares=shares, title=title)
     render = _writer(os.fsdecode(path), format)
     try:

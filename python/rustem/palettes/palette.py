@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,6 +65,8 @@ def as_palette(
         shares = colors.shares if shares is None else shares
         title = title or colors.title
         colors = colors.colors
+    elif isinstance(colors, str | bytes | os.PathLike):
+        raise InvalidInputError(f"the palette is {colors!r}: give a list of colours, or palettes.read() of a file")
     elif isinstance(colors, Sequence) and colors and isinstance(colors[0], str):
         colors = [parse_hex(str(color)) for color in colors]
     values = np.asarray(colors)
