@@ -23,7 +23,9 @@ swatches to look at       .svg, .png                   SVG: names
 Palette(['#000000', '#dd0000', '#ffcc00'], names=['black', 'red', 'gold'])
 """
 
-from rustem.palettes.files import FORMATS, read, write
-from rustem.palettes.palette import Palette, parse_hex
+from rustem.palettes.color_names import parse_hex
+from rustem.palettes.files import read, write
+from rustem.palettes.palette import Palette
+from rustem.palettes.writers import FORMATS
 
 __all__ = ["FORMATS", "Palette", "parse_hex", "read", "write"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from rustem.palettes.palette import Palette
+    from rustem.palettes.entries import Entries
 
 Parsed: TypeAlias = tuple[list[tuple[int, int, int]], Sequence[str], str]
 
@@ -166,7 +166,7 @@ def _from_lab(lightness: float, a: float, b: float) -> tuple[int, int, int]:
     return _rgb(*from_space(lab, "lab").tolist())
 
 
-def _ase_bytes(palette: Palette) -> bytes:
+def _ase_bytes(palette: Entries) -> bytes:
     blocks = []
     for color, hex_number, name in zip(palette.colors.tolist(), palette.hex, palette.names, strict=True):
         text = _utf16(name or hex_number, 65534)
@@ -179,7 +179,7 @@ def _ase_block(kind: int, content: bytes) -> bytes:
     return struct.pack(">HI", kind, len(content)) + content
 
 
-def _aco_bytes(palette: Palette) -> bytes:
+def _aco_bytes(palette: Entries) -> bytes:
     count = _at_most(palette, 65535, "aco")
     plain, named = [struct.pack(">HH", 1, count)], [struct.pack(">HH", 2, count)]
     for color, hex_number, name in zip(palette.colors.tolist(), palette.hex, palette.names, strict=True):
@@ -190,19 +190,19 @@ def _aco_bytes(palette: Palette) -> bytes:
     return b"".join(plain + named)
 
 
-def _act_bytes(palette: Palette) -> bytes:
+def _act_bytes(palette: Entries) -> bytes:
     count = _at_most(palette, 256, "act")
     return palette.colors.tobytes().ljust(768, b"\0") + struct.pack(">HH", count, 0xFFFF)
 
 
-def _riff_bytes(palette: Palette) -> bytes:
+def _riff_bytes(palette: Entries) -> bytes:
     count = _at_most(palette, 65535, "riff")
     entries = np.pad(palette.colors, ((0, 0), (0, 1))).tobytes()
     data = struct.pack("<HH", 0x0300, count) + entries
     return struct.pack("<4sI4s4sI", b"RIFF", 12 + len(data), b"PAL ", b"data", len(data)) + data
 
 
-def _at_most(palette: Palette, most: int, kind: str) -> int:
+def _at_most(palette: Entries, most: int, kind: str) -> int:
     if len(palette) > most:
         raise ValueError(f"{kind} holds {most} colours, not {len(palette)}; write .gpl or .ase")
     return len(palette)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rustem.exceptions import InvalidInputError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -36,6 +38,41 @@ def css_colors() -> dict[str, tuple[int, int, int]]:
         red, green, blue = bytes.fromhex(value[1:7]) if isinstance(value, str) else value[:3]
         triples[name] = (red, green, blue)
     return triples
+
+
+def parse_hex(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#rgb`` or ``#rrggbb``, the ``#`` optional, or of a name from the CSS list.
+
+    Parameters
+    ----------
+    text : str
+        The colour. A fourth, alpha, is read over.
+
+    Returns
+    -------
+    tuple of int
+        Levels from 0 to 255.
+
+    Raises
+    ------
+    InvalidInputError
+        The text is no colour.
+
+    Examples
+    --------
+    >>> parse_hex("#e4002b"), parse_hex("fff"), parse_hex("rebeccapurple")
+    ((228, 0, 43), (255, 255, 255), (102, 51, 153))
+    """
+    digits = text.strip().removeprefix("#").lower()
+    if digits and len(digits) in (3, 4, 6, 8) and all(digit in "0123456789abcdef" for digit in digits):
+        if len(digits) < 6:
+            digits = "".join(2 * digit for digit in digits)
+        red, green, blue = bytes.fromhex(digits[:6])
+        return red, green, blue
+    found = css_colors().get(text.strip().lower())
+    if found is None:
+        raise InvalidInputError(f"{text!r} is no colour: write it as #rrggbb, or a name that CSS knows")
+    return found
 
 
 def names(colors: ArrayLike) -> list[str]:

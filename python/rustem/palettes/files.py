@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.exceptions import ImageError, InvalidInputError
+from rustem.arguments import check_path_first
+from rustem.exceptions import ImageError
 from rustem.palettes.palette import MOST_COLORS, Palette, as_palette
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def write(
     names : sequence of str, optional
         A name for each colour. Formats with names that get none use the hex number.
     shares : (k,) array-like, optional
-        Parts of the picture, kept by JSON; SVG and PNG draw swatches as wide.
+        Parts of the picture, from 0 to 1, kept by JSON.
     title : str, default ""
         The palette's own name.
     overwrite : bool, default True
@@ -112,35 +113,5 @@ def write(
     InvalidInputError
         The colours are none, the format is unknown, or the path is not the first argument.
     """
-    from rustem.arguments import check_path_first
-    from rustem.atomic_write import write_atomically
-
     check_path_first(path, colors, "write(path, palette)")
-    palette = as_palette(colors, names=names, shares=shares, title=title)
-    render = _writer(os.fsdecode(path), format)
-    try:
-        data = render(palette)
-    except ValueError as error:
-        raise ImageError(f"{os.fsdecode(path)}: {error}") from error
-    write_atomically(path, lambda file: file.write(data), overwrite)
-
-
-_Writer: TypeAlias = Callable[[Palette], bytes]
-FORMATS = ("gpl", "ase", "aco", "act", "pal", "riff", "json", "css", "hex", "svg", "png")
-"""The names of the formats that `write` knows."""
-
-
-def _writer(name: str, chosen: str | None) -> _Writer:
-    from rustem.palettes import binary_formats, swatches, text_formats
-
-    writers: dict[str, _Writer] = {
-        **binary_formats.WRITERS,
-        **text_formats.WRITERS,
-        "svg": swatches.svg_bytes,
-        "png": swatches.png_bytes,
-    }
-    extension = os.path.splitext(name)[1].lower().removeprefix(".")
-    kind = chosen or {"txt": "hex"}.get(extension, extension)
-    if kind not in writers:
-        raise InvalidInputError(f"{name}: {kind!r} is no palette format; choose one of {', '.join(FORMATS)}")
-    return writers[kind]
+    as_palette(colors, names=names, shares=shares, title=title).save(path, format, overwrite=overwrite)

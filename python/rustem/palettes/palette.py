@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rustem.exceptions import InvalidInputError
+from rustem.palettes.color_names import parse_hex
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 # Indexed pictures hold 256; what has more than a screen can show at once is no palette.
 MOST_COLORS = 65536
+_MOST_SHOWN = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,12 +46,50 @@ class Palette:
         """The colours as ``#rrggbb``."""
         return ["#" + bytes(color).hex() for color in self.colors]
 
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,  # noqa: A002  (the word that everybody looks for)
+        *,
+        overwrite: bool = True,
+    ) -> None:
+        """Write the palette as a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. It appears complete or not at all.
+        format : {"gpl", "ase", "aco", "act", "pal", "riff", "json", "css", "hex", "svg", "png"}, optional
+            Default: what the extension of ``path`` says.
+        overwrite : bool, default True
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written, or its format cannot hold so many colours.
+        InvalidInputError
+            The format is unknown.
+        """
+        from rustem.atomic_write import write_atomically
+        from rustem.palettes.writers import contents
+
+        data = contents(self, os.fsdecode(path), format)
+        write_atomically(path, lambda file: file.write(data), overwrite)
+
     def __len__(self) -> int:
         return len(self.colors)
 
     def __repr__(self) -> str:
-        shown = f"{self.hex[:8]}"[:-1] + ", …]" if len(self) > 8 else f"{self.hex}"
-        return f"Palette({shown}, names={list(self.names[:8])})" if any(self.names) else f"Palette({shown})"
+        if len(self) > _MOST_SHOWN:
+            return f"Palette({self.hex[:_MOST_SHOWN]}"[:-1] + f", …], {len(self)} colours)"
+        return f"Palette({self.hex}, names={list(self.names)})" if any(self.names) else f"Palette({self.hex})"
+
+    def _repr_html_(self) -> str:
+        """Swatches with their numbers, shares and names, as notebooks show them."""
+        from rustem.palettes.swatches import html
+
+        return html(self)
 
 
 def as_palette(
@@ -89,40 +129,3 @@ def as_palette(
     if len(names) != len(values) or (parts is not None and parts.shape != (len(values),)):
         raise InvalidInputError(f"there are {len(values)} colours: give as many names and shares")
     return Palette(np.rint(values * (255 / unit)).astype(np.uint8), names, parts, title)
-
-
-def parse_hex(text: str) -> tuple[int, int, int]:
-    """Red, green and blue of ``#rgb`` or ``#rrggbb``, the ``#`` optional, or of a name from the CSS list.
-
-    Parameters
-    ----------
-    text : str
-        The colour. A fourth, alpha, is read over.
-
-    Returns
-    -------
-    tuple of int
-        Levels from 0 to 255.
-
-    Raises
-    ------
-    InvalidInputError
-        The text is no colour.
-
-    Examples
-    --------
-    >>> parse_hex("#e4002b"), parse_hex("fff"), parse_hex("rebeccapurple")
-    ((228, 0, 43), (255, 255, 255), (102, 51, 153))
-    """
-    digits = text.strip().removeprefix("#").lower()
-    if digits and len(digits) in (3, 4, 6, 8) and all(digit in "0123456789abcdef" for digit in digits):
-        if len(digits) < 6:
-            digits = "".join(2 * digit for digit in digits)
-        red, green, blue = bytes.fromhex(digits[:6])
-        return red, green, blue
-    from rustem.palettes.color_names import css_colors
-
-    found = css_colors().get(text.strip().lower())
-    if found is None:
-        raise InvalidInputError(f"{text!r} is no colour: write it as #rrggbb, or a name that CSS knows")
-    return found

@@ -1,4 +1,4 @@
-"""Palettes to look at: SVG and PNG swatches; and the colours of any picture."""
+"""Palettes to look at: swatches in SVG, PNG and HTML; and the colours of any picture."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from rustem.exceptions import ImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rustem.palettes.palette import Palette
+    from rustem.palettes.entries import Entries
 
 _SWATCH = 32  # pixels
 _COLUMNS = 16
+# In a notebook, which keeps what it shows in its file.
+_MOST_TOLD = 64
+_MOST_DRAWN = 1024
 
 
 def read_picture(name: str) -> tuple[NDArray[Any], Sequence[str], str]:
@@ -44,7 +47,7 @@ def read_picture(name: str) -> tuple[NDArray[Any], Sequence[str], str]:
     return colors[np.argsort(first)], (), ""  # in the order of their first pixels: that of the swatches
 
 
-def png_bytes(palette: Palette) -> bytes:
+def png_bytes(palette: Entries) -> bytes:
     """Swatches in rows of sixteen, as an indexed PNG where the palette fits."""
     from PIL import Image
 
@@ -63,7 +66,7 @@ def png_bytes(palette: Palette) -> bytes:
     return file.getvalue()
 
 
-def svg_bytes(palette: Palette) -> bytes:
+def svg_bytes(palette: Entries) -> bytes:
     """A row of swatches for each sixteen colours, their names as tooltips."""
     columns, rows = min(len(palette), _COLUMNS), -(-len(palette) // _COLUMNS)
     width, height = columns * _SWATCH, rows * _SWATCH
@@ -73,3 +76,21 @@ def svg_bytes(palette: Palette) -> bytes:
         title = f"<title>{escape(name)}</title>" if name else ""
         lines.append(f'<rect x="{x}" y="{y}" width="{_SWATCH}" height="{_SWATCH}" fill="{hex_number}">{title}</rect>')
     return "\n".join([*lines, "</svg>", ""]).encode("utf-8", "replace")
+
+
+def html(palette: Entries) -> str:
+    """Swatches for a notebook: up to 64 with number, share and name below, of more colours the swatches alone."""
+    told = len(palette) <= _MOST_TOLD
+    side = "width:88px;height:40px" if told else "width:20px;height:20px"
+    shares = [""] * len(palette) if palette.shares is None else [f"{share:.1%}" for share in palette.shares]
+    cells = []
+    for color, share, name in list(zip(palette.hex, shares, palette.names, strict=True))[:_MOST_DRAWN]:
+        facts = [escape(fact) for fact in (color, share, name) if fact]
+        below = f'<div style="width:88px;overflow-wrap:anywhere">{"<br>".join(facts)}</div>' if told else ""
+        cells.append(f'<div title="{" ".join(facts)}"><div style="{side};background:{color}"></div>{below}</div>')
+    more = f"<div>… and {len(palette) - _MOST_DRAWN} more</div>" if len(palette) > _MOST_DRAWN else ""
+    style = f"display:flex;flex-wrap:wrap;gap:{6 if told else 1}px;font:11px/1.4 monospace"
+    count = f"{len(palette)} colour" + "s" * (len(palette) != 1)
+    heading = ": ".join(filter(None, [escape(palette.title), count]))
+    page = f'<div>{heading}</div><div style="{style}">{"".join(cells)}{more}</div>'
+    return page.encode("utf-8", "replace").decode()

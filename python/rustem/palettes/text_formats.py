@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from rustem.palettes.palette import Palette
+    from rustem.palettes.entries import Entries
 
 Color: TypeAlias = tuple[int, int, int]
 Parsed: TypeAlias = tuple[list[Color], Sequence[str], str]
@@ -166,7 +166,7 @@ def _read_hex(text: str) -> Parsed:
 
 
 def _hex_color(text: str) -> Color:
-    from rustem.palettes.palette import parse_hex
+    from rustem.palettes.color_names import parse_hex
 
     return parse_hex(text)
 
@@ -178,18 +178,18 @@ def _read_svg(text: str) -> Parsed:
     return [_hex_color(fill) for fill, _ in found], [unescape(name) for _, name in found], ""
 
 
-def _gpl_bytes(palette: Palette) -> bytes:
+def _gpl_bytes(palette: Entries) -> bytes:
     head = ["GIMP Palette", f"Name: {_plain(palette.title) or 'rustem'}", "Columns: 8", "#"]
     colors = zip(palette.colors.tolist(), _names(palette), strict=True)
     return _lines([*head, *(f"{red:3d} {green:3d} {blue:3d}\t{name}" for (red, green, blue), name in colors)])
 
 
-def _jasc_bytes(palette: Palette) -> bytes:
+def _jasc_bytes(palette: Entries) -> bytes:
     rows = ["JASC-PAL", "0100", str(len(palette)), *(" ".join(map(str, color)) for color in palette.colors.tolist())]
     return _lines(rows, "\r\n")
 
 
-def _json_bytes(palette: Palette) -> bytes:
+def _json_bytes(palette: Entries) -> bytes:
     colors: list[dict[str, Any]] = []
     for number, (hex_number, name) in enumerate(zip(palette.hex, palette.names, strict=True)):
         color: dict[str, Any] = {"hex": hex_number, "rgb": palette.colors[number].tolist()}
@@ -202,7 +202,7 @@ def _json_bytes(palette: Palette) -> bytes:
     return json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def _css_bytes(palette: Palette) -> bytes:
+def _css_bytes(palette: Entries) -> bytes:
     rows = [f"  --{name}: {value};" for name, value in zip(css_identifiers(palette.names), palette.hex, strict=True)]
     return _lines([":root {", *rows, "}"])
 
@@ -244,11 +244,11 @@ def css_identifiers(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _hex_bytes(palette: Palette) -> bytes:
+def _hex_bytes(palette: Entries) -> bytes:
     return _lines(hex_number[1:] for hex_number in palette.hex)
 
 
-def _names(palette: Palette) -> list[str]:
+def _names(palette: Entries) -> list[str]:
     return [_plain(name) or hex_number for name, hex_number in zip(palette.names, palette.hex, strict=True)]
 
 
