@@ -1,5 +1,7 @@
 """`rustem palette` and `rustem quantize`; terminals."""
 
+import contextlib
+import io
 import json
 
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image
 
 from rustem import images, palettes
 from rustem.cli import main
+from rustem.palettes.writers import TEXT_FORMATS
 
 
 def test_palette_shows_hex_shares_and_names(picture_file, capsys):
@@ -28,6 +31,46 @@ def test_palette_files_are_written_and_converted(picture_file, tmp_path, capsys)
     assert palettes.read(css).hex == palettes.read(gpl).hex
     assert main(["palette", str(gpl), "-o", str(css), "--quiet"]) == 1
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", palettes.FORMATS)
+def test_a_palette_file_of_text_goes_to_standard_output(picture_file, capfdbinary, kind):
+    folder = picture_file.parent
+    assert main(["palette", str(picture_file), "-k", "5", "--format", kind, "-o", f"{folder}/out/", "--quiet"]) == 0
+    (expected,) = (folder / "out").iterdir()
+    assert capfdbinary.readouterr().out == b""
+    for quiet in ([], ["--quiet"]):
+        assert main(["palette", str(picture_file), "-k", "5", "--format", kind, *quiet, "--force"]) == 0
+        out, err = capfdbinary.readouterr()
+        beside = [path for path in folder.iterdir() if path.name.startswith("photo-k5")]
+        if kind in TEXT_FORMATS:
+            assert (out, err, beside) == (expected.read_bytes(), b"", [])
+        else:
+            assert beside[0].read_bytes() == expected.read_bytes()
+            assert out.startswith(b"#") or quiet
+    assert {"css", "gpl", "json"} <= set(TEXT_FORMATS)
+
+
+def test_palette_files_of_several_pictures_or_beside_json_are_files(picture_file, capsys):
+    folder = picture_file.parent
+    assert main(["palette", str(picture_file), "-k", "2", "--format", "css", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["output"] == str(folder / "photo-k2.css")
+    assert main(["palette", str(folder), "-k", "3", "--format", "css", "--quiet"]) == 0
+    assert (folder / "photo-k3.css").exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_what_fails_prints_nothing_to_standard_output(tmp_path, capsys):
+    assert main(["palette", str(tmp_path / "none.jpg"), "--format", "css"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "none.jpg" in err
+
+
+def test_a_palette_file_goes_to_a_stream_of_text(picture_file):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        assert main(["palette", str(picture_file), "-k", "2", "--format", "pal"]) == 0
+    assert stream.getvalue().startswith("JASC-PAL\r\n0100\r\n2\r\n")
 
 
 def test_quantize_writes_a_small_indexed_file(picture_file, tmp_path, capsys):

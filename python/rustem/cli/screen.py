@@ -41,6 +41,20 @@ class Display:
         """Print what was asked for to stdout, after terminal codes of our own."""
         self._print(text, sys.stdout, before)
 
+    def contents(self, data: bytes) -> None:
+        """Print a whole file to stdout, to the byte: its line ends belong to its format."""
+        if self._bar is not None:
+            self._bar.clear()
+        stream = getattr(sys.stdout, "buffer", None)
+        if stream is None:  # a stream of a caller in Python
+            sys.stdout.write(data.decode())
+        else:
+            sys.stdout.flush()
+            stream.write(data)
+        sys.stdout.flush()
+        if self._bar is not None:
+            self._bar.refresh()
+
     def advance(self) -> None:
         """Count one picture as done."""
         if not self.many:

@@ -12,6 +12,8 @@ from rustem.palettes.entries import Entries
 _Writer: TypeAlias = Callable[[Entries], bytes]
 FORMATS = ("gpl", "ase", "aco", "act", "pal", "riff", "json", "css", "hex", "svg", "png")
 """The names of the formats that `write` knows."""
+TEXT_FORMATS = ("gpl", "pal", "json", "css", "hex", "svg")
+"""Those whose files are text."""
 
 
 def contents(palette: Entries, name: str, format: str | None) -> bytes:  # noqa: A002  (as in `write`)

@@ -22,12 +22,15 @@ _SUFFIXES = (".gpl", ".ase", ".aco", ".act", ".pal", ".json", ".css", ".scss", "
 _DESCRIPTION = """\
 Show the palette of a picture: swatches, hex numbers, shares, and the nearest names of the CSS list.
 
-Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown as they are, and converted with -o.
+Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown as they are, and converted with -o or
+--format. Of one picture, --format without -o prints the file instead of swatches where it is text (gpl, pal, json, css,
+hex, svg); other palette files lie beside their pictures, as photo-k8.ase. Nothing is overwritten without --force.
 """
 
 _EXAMPLES = """\
   rustem palette photo.jpg -k 8
   rustem palette photo.jpg -k 8 --format gpl -o photo.gpl
+  rustem palette photo.jpg --format css > colors.css
   rustem palette brand.ase -o brand.css
   rustem palette holidays/ --json > palettes.jsonl
 """
@@ -52,9 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
     from rustem.cli.jobs import Job, find_photos, plan
+    from rustem.palettes.writers import TEXT_FORMATS
 
+    args.printed = args.format in TEXT_FORMATS and args.output is None and not args.json and _is_one(args.photos)
     suffixes = (*(f".{kind}" for kind in _FORMATS if kind != "riff"), ".txt")
-    if args.output is None and args.format is None:
+    if args.output is None and (args.format is None or args.printed):
         photos, problems = find_photos(args.photos)
         jobs = [Job(photo, Path(), None) for photo in photos]
     else:
@@ -62,6 +67,13 @@ def _run(args: argparse.Namespace) -> int:
         jobs, problems = plan(args, f"-k{args.n_colors}.{ending}", "", suffixes)
     display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
     return run_batch(jobs, problems, display, lambda job: _one(job, args, display))
+
+
+def _is_one(photos: list[str]) -> bool:
+    """Whether the arguments name one file: what folders and globs hold is one picture only by chance."""
+    if len(photos) != 1 or os.path.isdir(photos[0]):
+        return False
+    return os.path.exists(photos[0]) or not any(sign in photos[0] for sign in "*?[")
 
 
 def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
@@ -72,7 +84,11 @@ def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
     if job.output.name:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         palettes.write(job.output, palette, format=args.format, overwrite=args.force)
-    if args.json:
+    if args.printed:
+        from rustem.palettes.writers import contents
+
+        display.contents(contents(palette, str(job.photo), args.format))
+    elif args.json:
         import json
 
         display.result(json.dumps(_record(job, palette), ensure_ascii=False))
