@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +121,107 @@ def test_quantize_keeps_animations_moving(tmp_path, photograph, capsys):
                 image.load()
                 assert image.info["duration"] == 70
                 assert len(image.convert("RGB").getcolors()) <= 12
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("x.gif", [], "x-q12.gif"),
+        ("X.GIF", [], "X-q12.gif"),
+        ("x.webp", [], "x-q12.webp"),
+        ("x.png", [], "x-q12.png"),
+        ("x.gif", ["-n", "300"], "x-q300.png"),
+        ("x.gif", ["--side-by-side"], "x-q12-pair.png"),
+        ("x.gif", ["-o", "y.webp"], "y.webp"),
+        ("x.bmp", [], "x-q12.png"),
+    ],
+)
+@pytest.mark.parametrize("n_frames", [1, 3])
+def test_results_have_the_format_of_their_pictures(
+    tmp_path, photograph, monkeypatch, name, options, expected, n_frames
+):
+    monkeypatch.chdir(tmp_path)
+    frames = [Image.fromarray(np.roll(photograph[::4, ::4], 3 * shift, axis=1)) for shift in range(n_frames)]
+    n_frames = 1 if name == "x.bmp" else n_frames
+    more = {"save_all": True, "append_images": frames[1:], "loop": 0} if n_frames > 1 else {}
+    frames[0].save(name, **more)
+    assert main(["quantize", name, "-n", "12", *options]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {name, expected}
+    with Image.open(expected) as image:
+        assert f".{image.format.lower()}" == expected[-len(image.format) - 1 :]
+        assert getattr(image, "n_frames", 1) == (1 if "--side-by-side" in options else n_frames)
+        assert options or len(image.convert("RGB").getcolors()) <= 12
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    """A folder of frames whose levels tell their numbers; frame 10 comes last."""
+    monkeypatch.chdir(tmp_path)
+    Path("frames").mkdir()
+    for number in (1, 2, 3, 10):
+        Image.fromarray(np.full((8, 9, 3), 20 * number, np.uint8)).save(f"frames/frame{number}.png")
+    return Path("frames")
+
+
+def levels(path):
+    with Image.open(path) as image:
+        return [image.seek(number) or image.convert("RGB").getpixel((0, 0))[0] for number in range(image.n_frames)]
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png", ".apng"])
+@pytest.mark.parametrize("options", [[], ["--per-frame"]])
+def test_a_folder_of_frames_becomes_an_animation(film, capsys, ending, options):
+    arguments = ["quantize", str(film), "-o", f"out{ending}", "--fps", "12.5", *options]
+    assert main([*arguments, "--json"]) == 0
+    out, err = capsys.readouterr()
+    record = json.loads(out)
+    assert (record["file"], record["output"], record["frames"]) == ("frames", f"out{ending}", 4)
+    assert record["n_colors"] == (1 if options else 4)
+    assert err.startswith(f"frames → out{ending}  9×8, 4 frames, ")
+    assert levels(f"out{ending}") == [20, 40, 60, 200]
+    assert main(arguments) == 1
+    assert "add --force" in capsys.readouterr().err
+    # Files that are named one by one, as a shell names them.
+    assert main(["quantize", *sorted(map(str, film.iterdir())), *arguments[2:], "--force", "--quiet"]) == 0
+    assert levels(f"out{ending}") == [20, 40, 60, 200]
+
+
+def test_a_result_in_the_folder_of_its_frames_is_no_frame(film):
+    for _ in range(2):
+        assert main(["quantize", "frames", "-o", "frames/out.gif", "--fps", "5", "--force", "--quiet"]) == 0
+        assert levels("frames/out.gif") == [20, 40, 60, 200]
+    before = (film / "out.gif").read_bytes()
+    assert main(["quantize", "frames/out.gif", "-o", "frames/out.gif", "--fps", "5", "--force", "--quiet"]) == 1
+    assert (film / "out.gif").read_bytes() == before
+
+
+def test_frames_that_make_no_animation(film, capsys):
+    Path("empty").mkdir()
+    for arguments in (["empty"], ["frames", "none.png"], ["none*.png"]):
+        assert main(["quantize", *arguments, "-o", "out.gif", "--fps", "5"]) == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == err.count("rustem: error: ") == 1
+    Image.new("RGB", (5, 6)).save(film / "frame4.png")
+    assert main(["quantize", "frames", "-o", "out.gif", "--fps", "5"]) == 1
+    expected = f"{film / 'frame4.png'} is 5×6, but {film / 'frame1.png'} is 9×8: make all frames of one size"
+    assert capsys.readouterr().err == f"rustem: error: {expected}\n"
+    assert not Path("out.gif").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--fps", "5"], "--fps: it makes one animation; name it with -o"),
+        (["--fps", "5", "-o", "out/"], "--fps: it makes one animation; name it with -o"),
+        (["--fps", "5", "-o", "out.bmp"], "--fps: it makes one animation; name it with -o"),
+        (["--fps", "0", "-o", "out.gif"], "'0' is not a number from 0.02 to 100"),
+        (["--fps", "5", "-o", "out.gif", "--side-by-side"], "not allowed with --side-by-side"),
+        (["-o", "out.gif"], "end a folder in /, or make one animation of them with --fps"),
+    ],
+)
+@pytest.mark.usefixtures("film")
+def test_wrong_usage_of_frames(capsys, arguments, reason):
+    with pytest.raises(SystemExit) as caught:
+        main(["quantize", "frames", *arguments])
+    assert caught.value.code == 2
+    assert reason in capsys.readouterr().err

@@ -7,7 +7,7 @@ import skimage.data
 from colors import with_alpha
 
 import rustem
-from rustem import ImageError, quantize
+from rustem import ImageError, InvalidInputError, quantize
 
 
 class TestAnimations:
@@ -60,3 +60,52 @@ class TestAnimations:
         animation = rustem.quantize_animation(tmp_path / "still.png", 4)
         with pytest.raises(ImageError, match="choose one of"):
             animation.save(tmp_path / "out.bmp")
+
+
+class TestListsOfFrames:
+    def test_pictures_become_frames(self, photograph, tmp_path):
+        grey = skimage.data.camera()[::4, ::4]
+        deep = np.roll(photograph, 9, axis=1).astype(np.uint16) * 257
+        PIL.Image.fromarray(photograph).save(tmp_path / "first.png")
+        frames = [tmp_path / "first.png", grey, deep, with_alpha(photograph, 0), PIL.Image.fromarray(grey)]
+        animation = rustem.quantize_animation(frames, 20, fps=10)
+        assert (animation.durations, animation.loop) == ([100] * 5, 0)
+        assert len({frame.palette.tobytes() for frame in animation.frames}) == 1
+        assert animation.frames[0].palette.shape == (20, 4)
+        shown = [photograph, np.dstack([grey] * 3), np.roll(photograph, 9, axis=1)]
+        for frame, picture in zip(animation.frames, shown, strict=False):
+            assert np.abs(frame.image[..., :3].astype(float) - picture).mean() < 15
+        assert (animation.frames[3].image[..., 3] == 0).all()
+
+    @pytest.mark.parametrize(("fps", "total"), [(12, 1000), (30, 400), (0.5, 24000), (100, 120)])
+    def test_times_do_not_run_off(self, tmp_path, fps, total):
+        frames = [np.full((4, 4), 20 * number, np.uint8) for number in range(12)]
+        animation = rustem.quantize_animation(frames, 12, fps=fps)
+        assert sum(animation.durations) == total
+        for kind in ("gif", "webp", "png"):
+            animation.save(tmp_path / f"x.{kind}")
+            with PIL.Image.open(tmp_path / f"x.{kind}") as image:
+                times = []
+                for number in range(image.n_frames):
+                    image.seek(number)
+                    image.load()
+                    times.append(image.info["duration"])
+            assert len(times) == 12
+            assert sum(times) == pytest.approx(total, abs=5)
+            assert max(times) - min(times) <= (10 if kind == "gif" else 1)
+
+    def test_what_makes_no_animation(self, photograph, tmp_path):
+        PIL.Image.fromarray(photograph).save(tmp_path / "still.png")
+        with pytest.raises(InvalidInputError, match=r"frame 1 is 128×127, but frame 0 is 128×128: make all"):
+            rustem.quantize_animation([photograph, photograph[1:]], fps=5)
+        for fps in (None, 0, 0.01, 101, True, float("nan")):
+            with pytest.raises(InvalidInputError, match="fps is"):
+                rustem.quantize_animation([photograph], fps=fps)
+        with pytest.raises(InvalidInputError, match="fps is for a list"):
+            rustem.quantize_animation(tmp_path / "still.png", fps=5)
+        with pytest.raises(InvalidInputError, match="no frames"):
+            rustem.quantize_animation([], fps=5)
+        with pytest.raises(InvalidInputError, match="frame 0 has shape"):
+            rustem.quantize_animation([np.zeros((3, 3, 7), np.uint8)], fps=5)
+        with pytest.raises(InvalidInputError, match="frame 0 holds values beyond"):
+            rustem.quantize_animation([np.full((3, 3), 2.0)], fps=5)

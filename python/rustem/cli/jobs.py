@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,18 +32,24 @@ class Job(NamedTuple):
 
 
 def plan(
-    args: argparse.Namespace, ending: str, labels_ending: str, outputs: tuple[str, ...] = _OUTPUTS
+    args: argparse.Namespace,
+    ending: str | Callable[[Path], str],
+    labels_ending: str,
+    outputs: tuple[str, ...] = _OUTPUTS,
+    several: str = "",
 ) -> tuple[list[Job], list[str]]:
     """Find the pictures, name their results, and refuse now what would fail after the fit.
 
-    Where the options name no file, results are named after their picture, with ``ending`` or ``labels_ending``.
+    Where the options name no file, results are named after their picture, with ``ending``, which may depend on the
+    picture, or ``labels_ending``. ``several`` is further advice for those who give one file for several pictures.
     """
     photos, problems = find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
     for option, target, suffixes in (("-o", args.output, outputs), ("--labels", args.labels, _LABELS)):
         if target is not None and not _is_folder(target, single):
             if not single:
-                args.fail(f"argument {option}: {target} is one file, but there are several pictures; end a folder in /")
+                advice = f"end a folder in /{several}"
+                args.fail(f"argument {option}: {target} is one file, but there are several pictures; {advice}")
             if Path(target).suffix.lower() not in suffixes:
                 args.fail(f"argument {option}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
 
@@ -51,7 +57,7 @@ def plan(
     inputs = {_identity(photo) for photo in photos if os.path.exists(photo)}
     claimed: dict[Path, Path] = {}
     for photo in photos:
-        output = _place(args.output, photo, ending, single)
+        output = _place(args.output, photo, ending if isinstance(ending, str) else ending(photo), single)
         labels = None if args.labels is None else _place(args.labels, photo, labels_ending, single)
         job = Job(photo, output, labels)
         obstacle = _obstacle(job, inputs, claimed, force=args.force)
@@ -60,6 +66,37 @@ def plan(
         else:
             jobs.append(job)
     return jobs, problems
+
+
+def plan_one(args: argparse.Namespace) -> tuple[list[Path], Job | None, list[str]]:
+    """Find the pictures that become one result, in the natural order of their names, and refuse what would fail."""
+    photos, problems = find_photos(args.photos)
+    output = Path(args.output)
+    # The result of an earlier run in the folder of the pictures is none of them, unless it is named itself.
+    place = os.path.realpath(output)
+    named = {os.path.realpath(argument) for argument in args.photos}
+    photos = [photo for photo in photos if place in named or os.path.realpath(photo) != place]
+    photos.sort(key=lambda photo: natural_order(str(photo)))
+    if photos and not problems:
+        job = Job(Path(args.photos[0]) if len(args.photos) == 1 else photos[0], output, None)
+        inputs = {_identity(photo) for photo in photos if os.path.exists(photo)}
+        obstacle = _obstacle(job, inputs, {}, force=args.force)
+        if not obstacle:
+            return photos, job, []
+        problems.append(f"{job.photo}: {obstacle}")
+    return photos, None, problems or [f"{args.photos[0]}: no pictures in this folder"]
+
+
+def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """A key by which frame2 comes before frame10.
+
+    Examples
+    --------
+    >>> sorted(["b1", "a10", "a2", "A3"], key=natural_order)
+    ['a2', 'A3', 'a10', 'b1']
+    """
+    parts = [(part[0] in "0123456789", part) for part in re.split(r"([0-9]+)", name) if part]
+    return [(number, int(part) if number else 0, part.casefold()) for number, part in parts], name
 
 
 def find_photos(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:

@@ -82,7 +82,12 @@ def fraction(text: str) -> float:
     return _number(text, float, 0, "a number from 0 to 1", most=1)
 
 
-def _number(text: str, kind: type[int] | type[float], least: int, wanted: str, most: int = 2**63 - 1) -> float:
+def frames_per_second(text: str) -> float:
+    """A number from 0.02 to 100: what all formats of animations hold."""
+    return _number(text, float, 0.02, "a number from 0.02 to 100", most=100)
+
+
+def _number(text: str, kind: type[int] | type[float], least: float, wanted: str, most: int = 2**63 - 1) -> float:
     try:
         value = kind(text)
     except ValueError:

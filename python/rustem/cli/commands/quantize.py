@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, describe, fraction, positive
+from rustem.cli.options import add_output_options, add_run_options, describe, fraction, frames_per_second, positive
 from rustem.cli.screen import Display, counted, finite, hex_colors
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 # Formats of animations.
 _MOVING = (".gif", ".webp", ".png", ".apng")
+_MOST_IN_GIF = 256
 
 _DESCRIPTION = """\
 Reduce pictures to few colours, chosen so that they change least. PNG results of up to 256 colours are indexed.
 
 Folders stand for the pictures in them, without subfolders and without results of earlier runs. Each result lies beside
-its picture, as photo-q256.png, unless -o says otherwise. Animations (GIF, WebP, APNG) stay animations where the result
-is one of these. Nothing is overwritten without --force, an input never.
+its picture, as photo-q256.png, unless -o says otherwise; of GIF (up to 256 colours) and WebP it is one again, without
+loss. Animations (GIF, WebP, APNG) stay animations where the result is one of these. Nothing is overwritten without
+--force, an input never. With --fps, all pictures become one animation, in the natural order of their names.
 """
 
 _EXAMPLES = """\
@@ -31,6 +34,7 @@ _EXAMPLES = """\
   rustem quantize map.png -n 64 --fixed "#e4002b,#ffffff" -o small.png
   rustem quantize holidays/ --palette brand.gpl --dither -o out/
   rustem quantize dance.gif -n 64 -o small.gif
+  rustem quantize frames/ --fps 12 -o film.gif
 """
 
 
@@ -45,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the palette (weight)")
     add("--per-frame", action="store_true", help="a palette for each frame of an animation, not one for all")
+    add("--fps", type=frames_per_second, metavar="N", help="make one animation of all pictures; -o names it")
     add_run_options(add)
     add = parser.add_argument_group("dithering").add_argument
     add("--dither", action="store_true", help="mix colours, but leave edges and flat areas clean")
@@ -67,10 +72,49 @@ def _run(args: argparse.Namespace) -> int:
         options = _options(args)
     except RustemError as error:
         args.fail(str(error))
-    ending = f"-q{args.n_colors if args.palette is None else len(options['palette'])}"
-    jobs, problems = plan(args, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", "")
+    n_colors = args.n_colors if args.palette is None else len(options["palette"])
+
+    def ending(photo: Path) -> str:
+        return f"-q{n_colors}-pair.png" if args.side_by_side else f"-q{n_colors}{_result_suffix(photo, n_colors)}"
+
+    if args.fps is not None:
+        return _film(args, options)
+    film = args.output is not None and os.path.splitext(args.output)[1].lower() in _MOVING
+    jobs, problems = plan(args, ending, "", several=", or make one animation of them with --fps" if film else "")
     display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
     return run_batch(jobs, problems, display, lambda job: _one(job, args, options, display))
+
+
+def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
+    """Make one animation of all pictures."""
+    from rustem.cli.batch import run_batch
+    from rustem.cli.jobs import plan_one
+
+    if args.output is None or os.path.isdir(args.output) or os.path.splitext(args.output)[1].lower() not in _MOVING:
+        args.fail(f"argument --fps: it makes one animation; name it with -o, ending in one of {' '.join(_MOVING)}")
+    if args.side_by_side:
+        args.fail("argument --fps: not allowed with --side-by-side")
+    photos, job, problems = plan_one(args)
+    display = Display(1, 300, quiet=args.quiet)
+
+    def run(job: Job) -> None:
+        start = time.perf_counter()
+        from rustem.quantization.animation import quantize_animation
+
+        animation = quantize_animation(
+            photos, args.n_colors, shared=not args.per_frame, fps=args.fps, progress=display.progress, **options
+        )
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        animation.save(job.output, overwrite=args.force)
+        _report(_record(job, animation.frames, time.perf_counter() - start), args, display)
+
+    return run_batch([] if job is None else [job], problems, display, run)
+
+
+def _result_suffix(photo: Path, n_colors: int) -> str:
+    """What a result ends in by default: as its picture, where that is a format for few colours, else PNG."""
+    suffix = photo.suffix.lower()
+    return suffix if suffix == ".webp" or (suffix == ".gif" and n_colors <= _MOST_IN_GIF) else ".png"
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -114,7 +158,10 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
     else:
         results = [quantize(job.photo, args.n_colors, progress=display.progress, **options)]
         results[0].save(job.output, side_by_side=args.side_by_side, overwrite=args.force)
-    record = _record(job, results, time.perf_counter() - start)
+    _report(_record(job, results, time.perf_counter() - start), args, display)
+
+
+def _report(record: dict[str, Any], args: argparse.Namespace, display: Display) -> None:
     display.line(_summary(record))
     if args.json:
         import json
