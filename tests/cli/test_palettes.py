@@ -225,3 +225,12 @@ def test_wrong_usage_of_frames(capsys, arguments, reason):
         main(["quantize", "frames", *arguments])
     assert caught.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_prominent_colors(picture_file, photograph, capsys):
+    assert main(["palette", str(picture_file), "-k", "5", "--prominent", "--json"]) == 0
+    (record,) = map(json.loads, capsys.readouterr().out.splitlines())
+    own = {"#" + bytes(color).hex() for color in photograph.reshape(-1, 3)}
+    assert {color["hex"] for color in record["palette"]} <= own
+    assert main(["palette", str(picture_file), "--prominent", "--color-space", "lab"]) == 1
+    assert "leave it out" in capsys.readouterr().err

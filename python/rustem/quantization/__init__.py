@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
-from rustem.arguments import Progress, RandomState, check_threads, progress_callback
+from rustem.arguments import Progress, RandomState, check_choice, check_threads, progress_callback
 from rustem.exceptions import InvalidInputError
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import as_picture, is_several, open_inputs
@@ -20,6 +20,7 @@ from rustem.quantization.palette_search import (
     search_palette,
     use_palette,
 )
+from rustem.quantization.prominent_colors import prominent_colors
 from rustem.quantization.result import Quantization
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Quantization", "palette", "quantize"]
+
+Goal: TypeAlias = Literal["error", "prominent"]
 
 
 @overload
@@ -157,6 +160,7 @@ def palette(
     image: Image,
     n_colors: int = 256,
     *,
+    goal: Goal = "error",
     color_space: ColorSpace = "oklab",
     protect: Protect = "auto",
     order: Order = "weight",
@@ -164,18 +168,26 @@ def palette(
     progress: Progress = None,
     n_threads: int | None = None,
 ) -> Palette:
-    """Choose the colours that a picture changes least in, without reducing it to them: sooner than `quantize`.
+    """Choose the colours that a picture changes least in, or those that people would name in it.
 
-    Colours of large 8-bit RGB pictures are counted in cells of 2 × 2 × 2, and steps end sooner: the palette is nearly
-    as good as that of `quantize`, but not the same. Other pictures, and those of few colours, are left to `quantize`.
+    For the least change, colours of large 8-bit RGB pictures are counted in cells of 2 × 2 × 2, and steps end sooner
+    than in `quantize`: the palette is nearly as good, but not the same. Other pictures, and those of few colours, are
+    left to `quantize`.
 
     Parameters
     ----------
     image : path, PIL image or array of shape (H, W[, C])
         The picture; with 2 or 4 channels, the last one is alpha, and full transparency is no colour.
     n_colors : int, default 256
-        Number of colours, from 1 to 65536; fewer are found only where the picture has fewer.
-    color_space, protect, order, random_state, progress, n_threads
+        Number of colours, from 1 to 65536; fewer are found where the picture has fewer. Of prominent colours, at most
+        so many.
+    goal : {"error", "prominent"}, default "error"
+        "error" to reduce a picture to these colours: they stand for all of it, in means of what is near. "prominent" to
+        show or describe it, or to take a theme from it: few distinct colours as they occur in it, small vivid things
+        among them, no shade twice, no specks. Pixels weigh what they are opaque.
+    color_space, protect
+        As in `quantize`; not for prominent colours.
+    order, random_state, progress, n_threads
         As in `quantize`.
 
     Returns
@@ -198,11 +210,23 @@ def palette(
     >>> found = rustem.palette(flag, 3, order="luminance")
     >>> found.hex, found.shares.round(2).tolist()
     (['#000000', '#dd0000', '#ffcc00'], [0.33, 0.33, 0.33])
+    >>> rustem.palette(flag, 8, goal="prominent", order="luminance").hex
+    ['#000000', '#dd0000', '#ffcc00']
     """
     if is_several(image):
         raise InvalidInputError("the image is a list: give one picture, or use quantize for a palette that they share")
+    from rustem.palettes.palette import as_palette
+
     picture = as_picture(image, -1)
     options = SearchOptions.checked(n_colors, protect, order, random_state)
+    check_choice("goal", goal, get_args(Goal))
+    if goal == "prominent":
+        for name, given, default in (("color_space", color_space, "oklab"), ("protect", protect, "auto")):
+            if given != default:
+                raise InvalidInputError(f'{name} is {given!r}, but goal="prominent" has no use for it: leave it out')
+        with progress_callback(progress, MAX_ITER) as report:
+            colors, shares = prominent_colors(picture, options, check_threads(n_threads), report)
+        return as_palette(colors, shares=shares)
     with progress_callback(progress, MAX_ITER) as report:
         found = palette_of_cells(picture, color_space, options, check_threads(n_threads), report)
     if found is None:
@@ -220,6 +244,4 @@ def palette(
     colors, counts = found
     if colors.shape[1] in (2, 4):  # transparency is no colour
         colors, counts = colors[colors[:, -1] > 0, :-1], counts[colors[:, -1] > 0]
-    from rustem.palettes.palette import as_palette
-
     return as_palette(colors, shares=counts / max(1, counts.sum()))

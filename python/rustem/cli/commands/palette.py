@@ -29,6 +29,7 @@ hex, svg); other palette files lie beside their pictures, as photo-k8.ase. Nothi
 
 _EXAMPLES = """\
   rustem palette photo.jpg -k 8
+  rustem palette photo.jpg -k 6 --prominent
   rustem palette photo.jpg -k 8 --format gpl -o photo.gpl
   rustem palette photo.jpg --format css > colors.css
   rustem palette brand.ase -o brand.css
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run, labels=None)
     add = parser.add_argument_group("the palette").add_argument
     add("-k", "-n", "--n-colors", type=positive, default=8, metavar="N", help="number of colours (8)")
+    add("--prominent", action="store_true", help="colours that people would name, as they occur, instead of means")
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the colours (weight)")
     add_run_options(add)
@@ -110,6 +112,7 @@ def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette
     palette = find(
         photo,
         args.n_colors,
+        goal="prominent" if args.prominent else "error",
         color_space=args.color_space,
         order=args.order,
         random_state=args.seed,
