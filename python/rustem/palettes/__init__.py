@@ -1,4 +1,4 @@
-"""Palettes and their files: read, written, named.
+"""Palettes and their files: read, written, named; palettes of devices.
 
 ========================= ============================ =====================================
 format                    extension                    holds
@@ -24,8 +24,9 @@ Palette(['#000000', '#dd0000', '#ffcc00'], names=['black', 'red', 'gold'])
 """
 
 from rustem.palettes.color_names import parse_hex
+from rustem.palettes.devices import NAMED, named
 from rustem.palettes.files import read, write
 from rustem.palettes.palette import Palette
 from rustem.palettes.writers import FORMATS
 
-__all__ = ["FORMATS", "Palette", "parse_hex", "read", "write"]
+__all__ = ["FORMATS", "NAMED", "Palette", "named", "parse_hex", "read", "write"]

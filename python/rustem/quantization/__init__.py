@@ -94,8 +94,9 @@ def quantize(
     fixed_colors : list of hex strings, or array-like of shape (f, C), optional
         Colours that are in the palette as given; the others adapt to them. Arrays are in the picture's type, uint8, or
         floats in [0, 1].
-    palette : array-like, list of hex strings, path, or result of quantize or segment, optional
-        The palette to use, in its own order and whole; nothing is fitted, and ``n_colors`` is not used.
+    palette : array-like, list of hex strings, path, name, or result of quantize or segment, optional
+        The palette to use, in its own order and whole; nothing is fitted, and ``n_colors`` is not used. A name is one
+        of :data:`rustem.palettes.NAMED`, as "eink-7color"; a file of this name goes before.
     protect : {"auto", True, False}, default "auto"
         Whether rare colours whose hue would be lost (a few red pixels on a map) get entries of their own: "auto" where
         that costs less than 0.1 dB, True at any cost.

@@ -1,4 +1,4 @@
-"""Colours as the user gives them: hex strings, arrays, palettes, files."""
+"""Colours as the user gives them: hex strings, arrays, palettes, files, names of devices."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 def given_colors(colors: Any, name: str, space: Space) -> NDArray[Any]:
     """Colours as the user gives them, (k, C) in the picture's type, with alpha where the picture has it."""
     if isinstance(colors, str | os.PathLike):
-        from rustem.palettes import read
+        from rustem.palettes.devices import read_or_named
 
-        colors = read(colors)
+        colors = read_or_named(colors)
     for attribute in ("palette", "colors"):
         colors = getattr(colors, attribute, colors)
     if isinstance(colors, np.ndarray):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ Show the palette of a picture: swatches, hex numbers, shares, and the nearest na
 Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown as they are, and converted with -o or
 --format. Of one picture, --format without -o prints the file instead of swatches where it is text (gpl, pal, json, css,
 hex, svg); other palette files lie beside their pictures, as photo-k8.ase. Nothing is overwritten without --force.
+Built-in palettes of devices are given by name, as eink-7color.
 """
 
 _EXAMPLES = """\
@@ -33,6 +35,7 @@ _EXAMPLES = """\
   rustem palette photo.jpg -k 8 --format gpl -o photo.gpl
   rustem palette photo.jpg --format css > colors.css
   rustem palette brand.ase -o brand.css
+  rustem palette pico-8 -o pico-8.gpl
   rustem palette holidays/ --json > palettes.jsonl
 """
 
@@ -51,7 +54,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=_FORMATS, help="format of the palette file (by its extension)")
     add_output_options(add)
     add("--json", action="store_true", help="print one JSON object per picture, one per line")
+    parser.add_argument("--list-named", action=_ListNamed, help="list the palettes of devices and exit")
     parser.add_argument("--quiet", action="store_true", help="no swatches and no progress bar")
+
+
+class _ListNamed(argparse.Action):
+    """Print the names of the built-in palettes, when no pictures are given either."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002  (argparse's name)
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from rustem import palettes
+
+        for name in palettes.NAMED:
+            palette = palettes.named(name)
+            print(f"{name:18}  {len(palette):3d} colours  {palette.title}")
+        parser.exit()
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -103,8 +122,9 @@ def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette
     from rustem.palettes import color_names
     from rustem.palettes.palette import as_palette
 
-    if photo.suffix.lower() in _SUFFIXES:
-        palette = palettes.read(photo)
+    is_name = str(photo) in palettes.NAMED and not photo.exists()
+    if is_name or photo.suffix.lower() in _SUFFIXES:
+        palette = palettes.named(str(photo)) if is_name else palettes.read(photo)
         names = [known or found for known, found in zip(palette.names, color_names.names(palette.colors), strict=True)]
         return as_palette(palette, names=names)
     from rustem.quantization import palette as find

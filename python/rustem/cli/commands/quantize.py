@@ -33,6 +33,7 @@ _EXAMPLES = """\
   rustem quantize photo.jpg -n 32 --dither
   rustem quantize map.png -n 64 --fixed "#e4002b,#ffffff" -o small.png
   rustem quantize holidays/ --palette brand.gpl --dither -o out/
+  rustem quantize photo.png --palette eink-7color --dither
   rustem quantize dance.gif -n 64 -o small.gif
   rustem quantize frames/ --fps 12 -o film.gif
 """
@@ -44,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run, labels=None)
     add = parser.add_argument_group("colours").add_argument
     add("-n", "-k", "--n-colors", type=positive, default=256, metavar="N", help="number of colours (256)")
-    add("--palette", metavar="FILE", help="use the colours of a palette file or picture, and fit nothing")
+    palette = "use the colours of a palette file, picture or device (rustem palette --list-named), and fit nothing"
+    add("--palette", metavar="FILE_OR_NAME", help=palette)
     add("--fixed", metavar="COLOURS", help='colours to keep as they are, as in "#e4002b,#fff"')
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the palette (weight)")
@@ -119,7 +121,7 @@ def _result_suffix(photo: Path, n_colors: int) -> str:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The keywords of :func:`rustem.quantize`."""
-    from rustem import palettes
+    from rustem.palettes.devices import read_or_named
     from rustem.palettes.palette import as_palette
 
     dither: dict[str, Any] = {}
@@ -137,7 +139,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         "dither": dither or args.dither,
     }
     if args.palette is not None:
-        options["palette"] = palettes.read(args.palette).hex
+        options["palette"] = read_or_named(args.palette).hex
     if args.fixed is not None:
         options["fixed_colors"] = as_palette([part for part in args.fixed.split(",") if part.strip()]).hex
     return options
