@@ -216,6 +216,8 @@ def test_frames_that_make_no_animation(film, capsys):
         (["--fps", "5", "-o", "out.bmp"], "--fps: it makes one animation; name it with -o"),
         (["--fps", "0", "-o", "out.gif"], "'0' is not a number from 0.02 to 100"),
         (["--fps", "5", "-o", "out.gif", "--side-by-side"], "not allowed with --side-by-side"),
+        (["--fps", "5", "-o", "out.gif", "--skip-if-larger"], "not allowed with --skip-if-larger"),
+        (["--side-by-side", "--skip-if-larger"], "--skip-if-larger: not allowed with --side-by-side"),
         (["-o", "out.gif"], "end a folder in /, or make one animation of them with --fps"),
     ],
 )
@@ -234,3 +236,63 @@ def test_prominent_colors(picture_file, photograph, capsys):
     assert {color["hex"] for color in record["palette"]} <= own
     assert main(["palette", str(picture_file), "--prominent", "--color-space", "lab"]) == 1
     assert "leave it out" in capsys.readouterr().err
+
+
+@pytest.fixture
+def sizes(tmp_path, monkeypatch, photograph):
+    """A photograph in a JPEG that no PNG of many colours is smaller than, and one in a large BMP."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photograph).save("small.jpg", quality=20)
+    Image.fromarray(photograph).save("large.bmp")
+
+
+@pytest.mark.usefixtures("sizes")
+def test_results_larger_than_their_pictures_say_so(capsys):
+    assert main(["quantize", "small.jpg", "large.bmp", "--json"]) == 0
+    out, err = capsys.readouterr()
+    before, after = Path("small.jpg").stat().st_size, Path("small-q256.png").stat().st_size
+    larger, smaller = err.splitlines()
+    percent = int(larger.split("kB (")[1].split(" % more than the input)")[0])
+    assert percent - 1 < 100 * (after / before - 1) <= percent
+    assert "more than" not in smaller
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record["input_bytes"] for record in records] == [before, Path("large.bmp").stat().st_size]
+    assert (records[0]["bytes"], records[0]["skipped"]) == (after, False)
+    assert main(["quantize", "small.jpg", "--side-by-side"]) == 0
+    assert "more than" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("sizes")
+def test_larger_results_are_not_written_where_that_is_asked_for(tmp_path, capsys):
+    arguments = ["quantize", "small.jpg", "large.bmp", "-o", "out/"]
+    assert main([*arguments, "--json"]) == 0
+    expected = Path("out/large-q256.png").read_bytes()
+    larger = Path("out/small-q256.png").stat().st_size
+    for path in Path("out").iterdir():
+        path.unlink()
+    Path("out").rmdir()
+    capsys.readouterr()
+    assert main(["quantize", "small.jpg", "-o", "out/", "--skip-if-larger"]) == 0
+    assert not Path("out").exists()
+    size = Path("small.jpg").stat().st_size
+    told = f"the result has {larger / 1000:.1f} kB, not less than its {size / 1000:.1f} kB"
+    assert capsys.readouterr().err == f"small.jpg: kept, nothing written: {told}\n"
+    assert main([*arguments, "--skip-if-larger", "--json"]) == 0
+    assert {path.name for path in Path("out").iterdir()} == {"large-q256.png"}
+    assert Path("out/large-q256.png").read_bytes() == expected
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["skipped"] for record in records] == [True, False]
+    assert [record["output"] for record in records] == [None, "out/large-q256.png"]
+    # A result that is there already is kept, unless --force is given.
+    assert main(["quantize", "large.bmp", "-o", "out/", "--skip-if-larger"]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"small.jpg", "large.bmp", "out"}
+
+
+@pytest.mark.usefixtures("picture_file")
+def test_what_is_already_in_few_colours_is_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["quantize", "photo.png", "-n", "9", "-o", "few.png"]) == 0
+    assert main(["quantize", "few.png", "-n", "9", "--skip-if-larger"]) == 0
+    assert "few.png: kept, nothing written" in capsys.readouterr().err
+    assert not Path("few-q9.png").exists()

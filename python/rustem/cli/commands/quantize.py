@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_output_options, add_run_options, describe, fraction, frames_per_second, positive
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from rustem.cli.jobs import Job
     from rustem.quantization import Quantization
+    from rustem.quantization.animation import Animation
 
 # Formats of animations.
 _MOVING = (".gif", ".webp", ".png", ".apng")
@@ -26,7 +29,8 @@ Reduce pictures to few colours, chosen so that they change least. PNG results of
 Folders stand for the pictures in them, without subfolders and without results of earlier runs. Each result lies beside
 its picture, as photo-q256.png, unless -o says otherwise; of GIF (up to 256 colours) and WebP it is one again, without
 loss. Animations (GIF, WebP, APNG) stay animations where the result is one of these. Nothing is overwritten without
---force, an input never. With --fps, all pictures become one animation, in the natural order of their names.
+--force, an input never. With --fps, all pictures become one animation, in the natural order of their names. With
+--skip-if-larger, pictures whose result is not smaller are left as they are, which is no failure: the exit code stays 0.
 """
 
 _EXAMPLES = """\
@@ -60,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dither-everywhere", action="store_true", help="at edges and in flat areas too")
     add = parser.add_argument_group("results").add_argument
     add_output_options(add)
+    add("--skip-if-larger", action="store_true", help="write nothing where the result is not smaller than its picture")
     add("--side-by-side", action="store_true", help="the original on the left, its few colours on the right")
     add("--json", action="store_true", help="print one JSON object per picture, one per line")
     parser.add_argument("--quiet", action="store_true", help="no summary and no progress bar")
@@ -79,6 +84,8 @@ def _run(args: argparse.Namespace) -> int:
     def ending(photo: Path) -> str:
         return f"-q{n_colors}-pair.png" if args.side_by_side else f"-q{n_colors}{_result_suffix(photo, n_colors)}"
 
+    if args.side_by_side and args.skip_if_larger:
+        args.fail("argument --skip-if-larger: not allowed with --side-by-side")
     if args.fps is not None:
         return _film(args, options)
     film = args.output is not None and os.path.splitext(args.output)[1].lower() in _MOVING
@@ -94,8 +101,9 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
 
     if args.output is None or os.path.isdir(args.output) or os.path.splitext(args.output)[1].lower() not in _MOVING:
         args.fail(f"argument --fps: it makes one animation; name it with -o, ending in one of {' '.join(_MOVING)}")
-    if args.side_by_side:
-        args.fail("argument --fps: not allowed with --side-by-side")
+    for option in ("side_by_side", "skip_if_larger"):
+        if getattr(args, option):
+            args.fail(f"argument --fps: not allowed with --{option.replace('_', '-')}")
     photos, job, problems = plan_one(args)
     display = Display(1, 300, quiet=args.quiet)
 
@@ -108,7 +116,8 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
         )
         job.output.parent.mkdir(parents=True, exist_ok=True)
         animation.save(job.output, overwrite=args.force)
-        _report(_record(job, animation.frames, time.perf_counter() - start), args, display)
+        size = job.output.stat().st_size
+        _report(_record(job, animation.frames, size, time.perf_counter() - start), args, display)
 
     return run_batch([] if job is None else [job], problems, display, run)
 
@@ -152,15 +161,41 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
 
     start = time.perf_counter()
     moving = not args.side_by_side and job.output.suffix.lower() in _MOVING and _n_frames(job.photo) > 1
-    job.output.parent.mkdir(parents=True, exist_ok=True)
+    made: Animation | Quantization
     if moving:
-        animation = quantize_animation(job.photo, args.n_colors, shared=not args.per_frame, **options)
-        animation.save(job.output, overwrite=args.force)
-        results = animation.frames
+        made = quantize_animation(job.photo, args.n_colors, shared=not args.per_frame, **options)
+        results, save = made.frames, made.save
     else:
-        results = [quantize(job.photo, args.n_colors, progress=display.progress, **options)]
-        results[0].save(job.output, side_by_side=args.side_by_side, overwrite=args.force)
-    _report(_record(job, results, time.perf_counter() - start), args, display)
+        made = quantize(job.photo, args.n_colors, progress=display.progress, **options)
+        results, save = [made], partial(made.save, side_by_side=args.side_by_side)
+    size = _write(job, save, args)
+    record = _record(job, results, size, time.perf_counter() - start)
+    if not args.side_by_side:
+        record["input_bytes"] = job.photo.stat().st_size
+    if args.skip_if_larger and size >= record["input_bytes"]:
+        record |= {"skipped": True, "output": None}
+    _report(record, args, display)
+
+
+def _write(job: Job, save: Callable[..., None], args: argparse.Namespace) -> int:
+    """Write a result, unless it may not be as large as it is; give its size in bytes."""
+    if not args.skip_if_larger:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        save(job.output, overwrite=args.force)
+        return job.output.stat().st_size
+    import tempfile
+
+    from rustem.atomic_write import write_atomically
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = os.path.join(folder, job.output.name)
+        save(draft)
+        with open(draft, "rb") as file:
+            data = file.read()
+    if len(data) < job.photo.stat().st_size:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(job.output, lambda file: file.write(data), args.force)
+    return len(data)
 
 
 def _report(record: dict[str, Any], args: argparse.Namespace, display: Display) -> None:
@@ -184,7 +219,7 @@ def _n_frames(photo: Path) -> int:
         return 1
 
 
-def _record(job: Job, results: list[Quantization], seconds: float) -> dict[str, Any]:
+def _record(job: Job, results: list[Quantization], size: int, seconds: float) -> dict[str, Any]:
     first = results[0]
     height, width = first.labels.shape[-2:]
     shares = first.counts / max(1, first.counts.sum())
@@ -197,7 +232,9 @@ def _record(job: Job, results: list[Quantization], seconds: float) -> dict[str, 
         "n_requested": first.n_requested,
         "n_colors": first.n_colors,
         "psnr": finite(min(result.psnr for result in results)),
-        "bytes": job.output.stat().st_size,
+        "bytes": size,
+        "input_bytes": None,
+        "skipped": False,
         "seconds": round(seconds, 4),
         "palette": [
             {"hex": color, "share": round(float(share), 6)}
@@ -208,12 +245,17 @@ def _record(job: Job, results: list[Quantization], seconds: float) -> dict[str, 
 
 def _summary(record: dict[str, Any]) -> str:
     """Tell the run in one line."""
+    size, before = record["bytes"], record["input_bytes"]
+    if record["skipped"]:
+        sizes = f"{size / 1000:.1f} kB, not less than its {before / 1000:.1f} kB"
+        return f"{record['file']}: kept, nothing written: the result has {sizes}"
+    more = 0 if before is None else -(-100 * (size - before) // before)
     facts = [
         f"{record['width']}\N{MULTIPLICATION SIGN}{record['height']}",
         counted(record["frames"], "frame") if record["frames"] > 1 else "",
         counted(record["n_colors"], "colour"),
         f"PSNR {record['psnr']:.1f} dB" if record["psnr"] is not None else "no loss",
-        f"{record['bytes'] / 1000:.0f} kB",
+        f"{size / 1000:.0f} kB" + (f" ({more} % more than the input)" if more > 0 else ""),
         f"{record['seconds']:.2f} s",
     ]
     return f"{record['file']} → {record['output']}  {', '.join(filter(None, facts))}"
