@@ -103,6 +103,25 @@ def test_gradients_are_still_dithered():
     assert changes.mean() > 0.2  # bands would change three times in 599
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("space", ["linear", "oklab", "lab"])
+@pytest.mark.parametrize("edge_aware", [True, False])
+def test_no_stray_dots_of_another_hue(method, space, edge_aware):
+    # A soft lavender ground, a little bluer than all its entries: errors pile up towards the blue of the patch.
+    across, down = np.meshgrid(np.linspace(0, 1, 192), np.linspace(0, 1, 128))
+    ground = np.stack([170 + 30 * across, 165 + 25 * across + 6 * down, 206 + 22 * down], axis=2)
+    picture = ground.round().astype(np.uint8)
+    picture[48:80, 80:112] = (30, 40, 230)
+    greys = [(165, 162, 196), (178, 174, 204), (190, 184, 206), (198, 194, 216), (176, 168, 212), (188, 182, 220)]
+    palette = np.array([*greys, (30, 40, 230), (20, 20, 24), (240, 240, 240)], np.uint8)
+    labels = dither(picture, palette, method=method, color_space=space, edge_aware=edge_aware)
+    patch = np.zeros(labels.shape, bool)
+    patch[48:80, 80:112] = True
+    assert (labels[patch] == len(greys)).all()
+    assert (labels[~patch] < len(greys)).all()
+    assert len(np.unique(labels[~patch])) > 3
+
+
 def test_no_seam_where_bands_meet():
     ramp = np.linspace(90, 110, 300)[None, :].repeat(600, axis=0)
     pixels = ramp.round().astype(np.uint8)

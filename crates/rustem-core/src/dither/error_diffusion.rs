@@ -6,11 +6,12 @@
 //!   depends on nothing, and each band starts some rows above itself, where its labels are thrown away: at its own
 //!   first row the errors are in their usual motion, and no seam is seen. Bits do not depend on the threads.
 //! - A pixel takes as much of the errors passed to it as [`super::visibility`] allows. The rest is lost on purpose.
-//! - Errors are limited to the spacing of the palette. Colours that no mixture of the palette makes would pile them up,
-//!   and let go at the next edge.
+//! - Errors are limited to the spacing of the palette, and to the reach of the pixel: see [`super::choice`]. Colours that
+//!   no mixture of the palette makes would pile them up, and let go at the next edge.
 
+use super::choice::{added, choose, limited};
 use super::indexed_picture::OUTSIDE;
-use super::nearest_color::{Point, squared_distance};
+use super::nearest_color::Point;
 use super::visibility::{Canvas, Entry};
 use crate::error::Result;
 use crate::parallel::Threads;
@@ -81,12 +82,11 @@ impl<'a> Diffusion<'a> {
             let from_above = self.below[x + 1];
             let mut error = [0.0; 4];
             if row[x] != OUTSIDE {
-                let Entry { color, .. } = self.entries[x];
-                let passed = added(ahead, from_above, 1.0);
-                let wanted = palette.clamp(added(color, passed, self.amounts[x]));
-                let label = palette.find(wanted);
+                let pixel = &self.entries[x];
+                let (wanted, label) = choose(palette, pixel, added(ahead, from_above, 1.0), self.amounts[x]);
                 labels[x] = label;
-                error = self.error(wanted, palette.colors[label as usize]);
+                let left = added(wanted, palette.colors[label as usize], -1.0);
+                error = limited(left, self.limit.min(pixel.reach)).map(|value| value * self.strength);
             }
             ahead = error.map(|value| value * AHEAD);
             self.below[(x + 1).wrapping_add_signed(-direction)] = added(under, error, BEHIND);
@@ -95,17 +95,4 @@ impl<'a> Diffusion<'a> {
             self.below[x + 1] = under;
         }
     }
-
-    /// What the pixel's label leaves to its neighbours.
-    #[inline]
-    fn error(&self, wanted: Point, painted: Point) -> Point {
-        let length = squared_distance(wanted, painted);
-        let factor = if length > self.limit * self.limit { self.limit / length.sqrt() } else { 1.0 };
-        std::array::from_fn(|axis| (wanted[axis] - painted[axis]) * (factor * self.strength))
-    }
-}
-
-#[inline]
-fn added(a: Point, b: Point, factor: f32) -> Point {
-    std::array::from_fn(|axis| a[axis] + b[axis] * factor)
 }

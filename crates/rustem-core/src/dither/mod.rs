@@ -4,6 +4,7 @@
 //! distances are taken in it. Its first feature is the lightness.
 
 mod blue_noise;
+mod choice;
 mod error_diffusion;
 mod indexed_picture;
 mod nearest_color;

@@ -158,8 +158,30 @@ impl Nearest {
         if distinct.len() < 2 { 0.0 } else { some.map(next).fold(0.0, f32::max).sqrt() }
     }
 
+    /// For each colour, the distance to the `number`-th nearest of the others, equal ones left out; to the furthest, if
+    /// they are fewer. Of a palette of thousands, each is compared with a thousand.
+    #[must_use]
+    pub(super) fn spacings(&self, number: usize) -> Vec<f32> {
+        let distinct = distinct(&self.colors);
+        let some: Vec<Point> =
+            distinct.iter().step_by(distinct.len().div_ceil(1024)).map(|one| self.point(*one)).collect();
+        let mut distances = Vec::with_capacity(some.len());
+        let mut spacing = |color: &Point| {
+            let all = some.iter().map(|other| squared_distance(*color, *other));
+            distances.clear();
+            distances.extend(all.filter(|distance| *distance > 0.0));
+            let last = number.min(distances.len()).checked_sub(1)?;
+            Some(distances.select_nth_unstable_by(last, f32::total_cmp).1.sqrt())
+        };
+        self.colors.iter().map(|color| spacing(color).unwrap_or(0.0)).collect()
+    }
+
+    fn point(&self, number: u32) -> Point {
+        self.colors[number as usize]
+    }
+
     fn between(&self, one: u32, other: u32) -> f32 {
-        squared_distance(self.colors[one as usize], self.colors[other as usize])
+        squared_distance(self.point(one), self.point(other))
     }
 }
 
@@ -225,10 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn spacings_are_distances_to_other_colors() {
+        let palette = [0.0, 0.1, 0.3, 0.3, 1.0].map(|value| [value, 0.0, 0.0, 0.0]).to_vec();
+        let grid = Nearest::new(palette, 1, std::iter::empty());
+        assert_eq!(grid.spacings(1), [0.1, 0.1, 0.3 - 0.1, 0.3 - 0.1, 1.0 - 0.3]);
+        assert_eq!(grid.spacings(9), [1.0, 1.0 - 0.1, 1.0 - 0.3, 1.0 - 0.3, 1.0]);
+    }
+
+    #[test]
     fn of_equal_colors_the_first_is_found() {
         let palette = vec![[0.5, 0.5, 0.5, 0.0]; 9];
         let grid = Nearest::new(palette, 3, points(10, 3, 5).into_iter());
         assert_eq!(grid.find([0.1, 0.9, 0.2, 0.0]), 0);
         assert_eq!(grid.spacing(), 0.0);
+        assert_eq!(grid.spacings(4), [0.0; 9]);
     }
 }

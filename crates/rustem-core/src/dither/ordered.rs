@@ -4,14 +4,19 @@
 //! depends on its own colour and place alone: no noise crawls from frame to frame, and edits stay local.
 
 use super::blue_noise::{SIDE, mask};
-use super::indexed_picture::{OUTSIDE, point};
-use super::nearest_color::{Nearest, Point};
-use super::visibility::Canvas;
+use super::choice::{added, choose, limited};
+use super::indexed_picture::OUTSIDE;
+use super::nearest_color::Nearest;
+use super::visibility::{Canvas, Entry};
 use crate::error::Result;
 use crate::parallel::Threads;
 
 /// Entries of a mixture.
 const PARTS: usize = 16;
+/// Reach of a mixture's parts, in reaches of the colour: what is missing is not handed on to pixels of other colours.
+const REACH: f32 = 1.2;
+/// Amount of dithering from which a pixel gets its part of the mixture.
+const LEAST_AMOUNT: f32 = 0.35;
 /// Rows that are done at a time.
 const BAND: usize = 64;
 /// Colours that are mixed at a time.
@@ -26,9 +31,8 @@ pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result
         kept.resize(picture.sensitivity.len(), [0; PARTS]);
         threads.map_chunks(&mut kept, BLOCK, |block, mixtures, checkpoint| {
             checkpoint.pass()?;
-            let colors = picture.table[block * BLOCK * picture.n_features..].chunks_exact(picture.n_features);
-            for (mixture, color) in mixtures.iter_mut().zip(colors) {
-                *mixture = mix(point(color), palette, strength);
+            for (number, mixture) in ((block * BLOCK) as u32..).zip(mixtures) {
+                *mixture = mix(&canvas.entry(number), palette, strength);
             }
             Ok(())
         })?;
@@ -45,9 +49,9 @@ pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result
                 }
                 let part = (mask[y % SIDE * SIDE + x % SIDE] * PARTS as f32) as usize;
                 *label = match kept.get(*pixel as usize) {
-                    _ if amounts[x] < 0.5 => entries[x].nearest,
+                    _ if amounts[x] < LEAST_AMOUNT => entries[x].nearest,
                     Some(mixture) => mixture[part],
-                    None => mix(entries[x].color, palette, strength)[part],
+                    None => mix(&entries[x], palette, strength)[part],
                 };
             }
         }
@@ -57,14 +61,14 @@ pub(super) fn order(canvas: &Canvas, strength: f32, threads: &Threads) -> Result
 }
 
 /// Entries that make up a colour on average, by lightness.
-fn mix(color: Point, palette: &Nearest, strength: f32) -> Mixture {
+fn mix(pixel: &Entry, palette: &Nearest, strength: f32) -> Mixture {
+    let pixel = &Entry { reach: REACH * pixel.reach, ..*pixel };
     let mut missing = [0.0; 4];
     let mut mixture = [0; PARTS];
     for part in &mut mixture {
-        let wanted = palette.clamp(std::array::from_fn(|axis| color[axis] + strength * missing[axis]));
-        *part = palette.find(wanted);
+        (_, *part) = choose(palette, pixel, missing, strength);
         let found = palette.colors[*part as usize];
-        missing = std::array::from_fn(|axis| missing[axis] + color[axis] - found[axis]);
+        missing = limited(added(added(missing, pixel.color, 1.0), found, -1.0), pixel.reach);
     }
     let lightness = |entry: u32| palette.colors[entry as usize][0];
     mixture.sort_unstable_by(|a, b| lightness(*a).total_cmp(&lightness(*b)).then(a.cmp(b)));

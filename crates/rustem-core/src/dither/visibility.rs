@@ -5,6 +5,7 @@
 //! larger difference than gradients do, where the eye sees bands. Both have areas of one colour; they are told apart by
 //! the steps at the areas' borders, counted over tiles: gradients step by a level or two, drawings by a contrast.
 
+use super::choice::{LEAST_REACH, NEIGHBORS};
 use super::indexed_picture::{IndexedPicture, OUTSIDE};
 use super::nearest_color::{Nearest, Point, squared_distance};
 use crate::error::Result;
@@ -19,7 +20,7 @@ const REACH: usize = 2;
 /// Steps up to this are those of gradients (in lightness, black to white being 1).
 const SMALL_STEP: f32 = 0.02;
 /// Contrasts at which dithering begins to fade and at which it has gone.
-const EDGE: (f32, f32) = (0.06, 0.16);
+const EDGE: (f32, f32) = (0.12, 0.35);
 /// Differences to the nearest colour at which dithering sets in and is in full use, in gradients.
 const SEEN_IN_GRADIENTS: (f32, f32) = (0.002, 0.008);
 /// The same in flat areas.
@@ -99,7 +100,9 @@ pub(super) struct Entry {
     /// The nearest entry of the palette.
     pub(super) nearest: u32,
     /// How much that one differs to the eye.
-    difference: f32,
+    pub(super) difference: f32,
+    /// How far from its colour the pixel's label may lie.
+    pub(super) reach: f32,
 }
 
 /// Looks up, or makes, the entry of each pixel, and says how much dithering it gets.
@@ -109,6 +112,8 @@ pub(super) struct Canvas<'a> {
     surroundings: Option<Surroundings>,
     /// An entry per colour; none if they are hardly fewer than the pixels.
     entries: Vec<Entry>,
+    /// Of the palette's entries.
+    spacings: Vec<f32>,
 }
 
 impl<'a> Canvas<'a> {
@@ -120,13 +125,14 @@ impl<'a> Canvas<'a> {
         threads: &Threads,
     ) -> Result<Self> {
         let surroundings = edge_aware.then(|| Surroundings::look(picture, threads)).transpose()?;
-        let mut canvas = Self { picture, palette, surroundings, entries: Vec::new() };
+        let mut canvas =
+            Self { picture, palette, surroundings, entries: Vec::new(), spacings: palette.spacings(NEIGHBORS) };
         if picture.few_colors() {
             let mut entries = vec![Entry::default(); picture.sensitivity.len()];
             threads.map_chunks(&mut entries, BLOCK, |block, entries, checkpoint| {
                 checkpoint.pass()?;
                 for (number, entry) in ((block * BLOCK) as u32..).zip(entries) {
-                    *entry = canvas.entry(number);
+                    *entry = canvas.look(number);
                 }
                 Ok(())
             })?;
@@ -145,7 +151,7 @@ impl<'a> Canvas<'a> {
                 return Entry::default();
             }
             if last.0 != *pixel {
-                last = (*pixel, self.entries.get(*pixel as usize).copied().unwrap_or_else(|| self.entry(*pixel)));
+                last = (*pixel, self.entry(*pixel));
             }
             last.1
         }));
@@ -165,12 +171,20 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// The entry of a colour.
     #[inline]
-    fn entry(&self, number: u32) -> Entry {
+    pub(super) fn entry(&self, number: u32) -> Entry {
+        self.entries.get(number as usize).copied().unwrap_or_else(|| self.look(number))
+    }
+
+    #[inline]
+    fn look(&self, number: u32) -> Entry {
         let color = self.picture.color(number);
         let nearest = self.palette.find(color);
         let distance = squared_distance(color, self.palette.colors[nearest as usize]).sqrt();
-        Entry { color, nearest, difference: distance * self.picture.sensitivity[number as usize] }
+        let sensitivity = self.picture.sensitivity[number as usize];
+        let reach = (distance + self.spacings[nearest as usize]).max(LEAST_REACH / sensitivity);
+        Entry { color, nearest, difference: distance * sensitivity, reach }
     }
 }
 
