@@ -1,18 +1,23 @@
-"""What edge-aware dithering leaves alone, and what that costs where dithering helps.
+"""What edge-aware dithering leaves alone, and what that costs where dithering helps; stray dots of another hue.
 
     RUSTEM_DATA=folder python -m benchmarks.quantization.dithering --docs docs/guides/palettes.md
 
-RUSTEM_DATA names a folder with kodak/*.png. The drawing, of flat areas and text, is made by the script.
+RUSTEM_DATA names a folder with kodak/*.png. The drawing, of flat areas and text, is made by the script; three more
+photographs come with scikit-image. Stray dots as they were before pixels had a reach are kept in
+results/stray_dots_before.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from skimage import data
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 import rustem
 from benchmarks.quantization.palettes import difference, seen_from_afar
@@ -22,6 +27,10 @@ from benchmarks.shared.results import RESULTS, write_results
 
 COLOURS = (8, 16, 64)
 WAYS = {"none": False, "edge-aware": True, "everywhere": {"method": "floyd-steinberg", "edge_aware": False}}
+STRAY_COLOURS = (16, 64, 256)
+METHODS = ("floyd-steinberg", "blue-noise")
+# A stray dot's CIEDE2000 from the picture, and its distance in CIELAB's plane of a* and b* from all neighbours.
+FAR, ALONE = 10.0, 10.0
 
 
 def drawing() -> np.ndarray:
@@ -50,6 +59,54 @@ def measure(pixels: np.ndarray, k: int) -> dict[str, dict[str, float]]:
     return results
 
 
+def stray_dots(pixels: np.ndarray, labels: np.ndarray, palette: np.ndarray) -> float:
+    """Per mille of the pixels that are far from the picture's colour, and in hue or chroma from all neighbours."""
+    entries = rgb2lab(palette[np.newaxis] / 255.0)[0][labels]
+    stray = deltaE_ciede2000(rgb2lab(pixels / 255.0), entries) > FAR
+    height, width = labels.shape
+    framed = np.pad(entries[..., 1:], ((1, 1), (1, 1), (0, 0)), constant_values=np.inf)
+    for number in (0, 1, 2, 3, 5, 6, 7, 8):
+        neighbour = framed[number // 3 :, number % 3 :][:height, :width]
+        stray &= ((entries[..., 1:] - neighbour) ** 2).sum(axis=2) > ALONE**2
+    return 1000 * float(stray.mean())
+
+
+def measure_stray_dots(pictures: dict[str, np.ndarray]) -> list[dict]:
+    rows = []
+    for name, pixels in pictures.items():
+        for k in STRAY_COLOURS:
+            plain = rustem.quantize(pixels, k)
+            row = {"picture": name, "k": k, "none": stray_dots(pixels, plain.labels, plain.palette)}
+            for method in METHODS:
+                labels = rustem.dither(pixels, plain.palette, method=method)
+                row[method] = stray_dots(pixels, labels, plain.palette)
+            rows.append(row)
+    return rows
+
+
+def stray_table(rows: list[dict], before: list[dict]) -> str:
+    lines = [
+        "Stray dots, per mille of the pixels: without dithering; by Floyd–Steinberg and by blue noise, before and now:",
+        "",
+        f"| picture | {' | '.join(f'k = {k}, none | Floyd–Steinberg | blue noise' for k in STRAY_COLOURS)} |",
+        "|---" * (3 * len(STRAY_COLOURS) + 1) + "|",
+    ]
+    pictures = list(dict.fromkeys(row["picture"] for row in rows))
+    for name in [*pictures, "mean"]:
+        cells = []
+        for k in STRAY_COLOURS:
+            now, then = (
+                [row for row in some if row["k"] == k and (name == "mean" or row["picture"] == name)]
+                for some in (rows, before)
+            )
+            cells.append(f"{np.mean([row['none'] for row in now]):.1f}")
+            for method in METHODS:
+                means = [np.mean([row[method] for row in some]) for some in (then, now)]
+                cells.append(" → ".join(f"{mean:.1f}" for mean in means))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def table(rows: list[dict]) -> str:
     lines = [
         "Per cent of the pixels that are not at their nearest entry; CIEDE2000 pixel by pixel; and seen from afar:",
@@ -70,12 +127,13 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=RESULTS / "dithering.json")
     parser.add_argument("--docs", type=Path, help="page whose table is replaced")
     options = parser.parse_args()
-    data = os.environ.get("RUSTEM_DATA")
-    if data is None:
+    folder = os.environ.get("RUSTEM_DATA")
+    if folder is None:
         raise SystemExit("RUSTEM_DATA names no folder of pictures: nothing to measure")
-    photographs = [
-        np.asarray(Image.open(path).convert("RGB")) for path in sorted(Path(data, "kodak").glob("*.png"))[::3]
-    ]
+    kodak = {
+        path.stem: np.asarray(Image.open(path).convert("RGB")) for path in sorted(Path(folder, "kodak").glob("*.png"))
+    }
+    photographs = list(kodak.values())[::3]
     rows = []
     for name, pictures in {"flat areas and text": [drawing()], f"{len(photographs)} photographs": photographs}.items():
         for k in COLOURS:
@@ -85,11 +143,15 @@ def main() -> None:
                 for way in WAYS
             }
             rows.append({"picture": name, "k": k, **mean})
-    write_results(options.report, {"machine": machine(), "rows": rows})
-    text = table(rows)
-    print(text)
+    others = {name: np.ascontiguousarray(getattr(data, name)()) for name in ("astronaut", "coffee", "chelsea")}
+    stray = measure_stray_dots(kodak | others)
+    write_results(options.report, {"machine": machine(), "rows": rows, "stray_dots": stray})
+    before = json.loads((RESULTS / "stray_dots_before.json").read_text(encoding="utf-8"))
+    text, stray_text = table(rows), stray_table(stray, before)
+    print(text, stray_text, sep="\n\n")
     if options.docs:
         replace_table(options.docs, "dithering", text)
+        replace_table(options.docs, "stray-dots", stray_text)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ the same space, turned into luminance and two opponent colours by CIELAB's formu
 YCxCz of [1]_. In "oklab" and "lab" both are done in that space; few colours then come out too bright, and dark areas
 with less noise.
 
+An error passed on never takes a pixel to an entry far from its own colour, where the palette has nothing in between:
+such entries would be seen as stray dots of another hue. Areas keep their mean as far as entries near to it can mix it.
+
 References
 ----------
 .. [1] B. W. Kolpatzik and C. A. Bouman, "Optimized error diffusion for image display", Journal of Electronic Imaging 1
@@ -63,7 +66,8 @@ def dither(
         Part of the errors that is made up for: 0 gives the nearest entries, 0.5 to 0.8 less grain.
     edge_aware : bool, default True
         Leave pixels at their nearest entry where dithering only soils: at edges, in flat areas, next to letters, where
-        the difference is not seen. False dithers everywhere, so that even flat areas keep their mean.
+        the difference is not seen. False dithers everywhere, so that even flat areas keep their mean, as far as
+        entries near to it can mix it.
     color_space : {"linear", "oklab", "lab"}, default "linear"
         Where errors add up and distances are taken.
     n_threads : int, optional
