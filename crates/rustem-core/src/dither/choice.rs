@@ -12,8 +12,13 @@
 use super::nearest_color::{Nearest, Point, squared_distance};
 use super::visibility::Entry;
 
-/// An entry's spacing is the distance to as many-th nearest of the others: a tetrahedron about a colour has four corners.
-pub(super) const NEIGHBORS: usize = 4;
+/// An entry's spacing is the distance to as many-th nearest of the others. Palettes of devices have few entries, far
+/// apart: their colours are mixed of a tetrahedron's four corners. Where a picture's own colours are many, dots of the
+/// next two are enough, and those of more are seen.
+pub(super) const fn neighbors(n_entries: usize) -> usize {
+    if n_entries <= 16 { 4 } else { 2 }
+}
+
 /// Reach that every pixel has, in lightness, black to white being 1.
 pub(super) const LEAST_REACH: f32 = 0.08;
 /// Weight of the lightness in squared distances from a pixel's own colour: dots of the same hue are seen less.

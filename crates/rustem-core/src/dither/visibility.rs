@@ -5,7 +5,7 @@
 //! larger difference than gradients do, where the eye sees bands. Both have areas of one colour; they are told apart by
 //! the steps at the areas' borders, counted over tiles: gradients step by a level or two, drawings by a contrast.
 
-use super::choice::{LEAST_REACH, NEIGHBORS};
+use super::choice::{LEAST_REACH, neighbors};
 use super::indexed_picture::{IndexedPicture, OUTSIDE};
 use super::nearest_color::{Nearest, Point, squared_distance};
 use crate::error::Result;
@@ -20,7 +20,7 @@ const REACH: usize = 2;
 /// Steps up to this are those of gradients (in lightness, black to white being 1).
 const SMALL_STEP: f32 = 0.02;
 /// Contrasts at which dithering begins to fade and at which it has gone.
-const EDGE: (f32, f32) = (0.12, 0.35);
+const EDGE: (f32, f32) = (0.08, 0.20);
 /// Differences to the nearest colour at which dithering sets in and is in full use, in gradients.
 const SEEN_IN_GRADIENTS: (f32, f32) = (0.002, 0.008);
 /// The same in flat areas.
@@ -125,8 +125,8 @@ impl<'a> Canvas<'a> {
         threads: &Threads,
     ) -> Result<Self> {
         let surroundings = edge_aware.then(|| Surroundings::look(picture, threads)).transpose()?;
-        let mut canvas =
-            Self { picture, palette, surroundings, entries: Vec::new(), spacings: palette.spacings(NEIGHBORS) };
+        let spacings = palette.spacings(neighbors(palette.colors.len()));
+        let mut canvas = Self { picture, palette, surroundings, entries: Vec::new(), spacings };
         if picture.few_colors() {
             let mut entries = vec![Entry::default(); picture.sensitivity.len()];
             threads.map_chunks(&mut entries, BLOCK, |block, entries, checkpoint| {
