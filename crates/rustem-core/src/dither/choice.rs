@@ -13,10 +13,10 @@ use super::nearest_color::{Nearest, Point, squared_distance};
 use super::visibility::Entry;
 
 /// An entry's spacing is the distance to as many-th nearest of the others. Palettes of devices have few entries, far
-/// apart: their colours are mixed of a tetrahedron's four corners. Where a picture's own colours are many, dots of the
-/// next two are enough, and those of more are seen.
-pub(super) const fn neighbors(n_entries: usize) -> usize {
-    if n_entries <= 16 { 4 } else { 2 }
+/// apart: their colours are mixed of a tetrahedron's four corners, as are all where every mean is to be kept. Where a
+/// picture's own colours are many, dots of the next two are enough, and those of more are seen.
+pub(super) const fn neighbors(n_entries: usize, keep_means: bool) -> usize {
+    if n_entries <= 16 || keep_means { 4 } else { 2 }
 }
 
 /// Reach that every pixel has, in lightness, black to white being 1.

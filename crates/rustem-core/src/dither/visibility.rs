@@ -125,7 +125,7 @@ impl<'a> Canvas<'a> {
         threads: &Threads,
     ) -> Result<Self> {
         let surroundings = edge_aware.then(|| Surroundings::look(picture, threads)).transpose()?;
-        let spacings = palette.spacings(neighbors(palette.colors.len()));
+        let spacings = palette.spacings(neighbors(palette.colors.len(), !edge_aware));
         let mut canvas = Self { picture, palette, surroundings, entries: Vec::new(), spacings };
         if picture.few_colors() {
             let mut entries = vec![Entry::default(); picture.sensitivity.len()];
