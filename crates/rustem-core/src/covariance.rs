@@ -67,10 +67,15 @@ pub struct Regularization {
 
 impl Regularization {
     /// In the unit of standardised samples. Variances stay above the rounding noise of `T`, whatever was asked, so
-    /// that no fit ends on a singular matrix.
+    /// that no fit ends on a singular matrix; in double precision what is added keeps them there, however little it is.
     pub(crate) fn standardized<T: Real>(self, scale: f64) -> Self {
-        let least = if size_of::<T>() == 4 { 1e-11 } else { 1e-14 };
-        Self { floor: (self.floor / (scale * scale)).max(least), added: self.added / (scale * scale) }
+        let (floor, added) = (self.floor / (scale * scale), self.added / (scale * scale));
+        let least = match size_of::<T>() {
+            4 => 1e-11,
+            _ if added > 0.0 => added.clamp(1e-28, 1e-14),
+            _ => 1e-14,
+        };
+        Self { floor: floor.max(least), added }
     }
 }
 

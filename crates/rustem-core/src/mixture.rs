@@ -65,6 +65,39 @@ impl Mixture {
         Ok(covariances)
     }
 
+    /// What standardises samples as this mixture spreads them: by its mean, and by its standard deviation, of each
+    /// feature where the family may have them apart. `None` where that overflows, or a variance is no number.
+    pub(crate) fn frame(&self) -> Option<Frame> {
+        let (k, d) = (self.n_components(), self.n_features);
+        let shares = match self.weights.iter().sum::<f64>() {
+            total if total > 0.0 => self.weights.iter().map(|weight| weight / total).collect(),
+            _ => vec![1.0 / k as f64; k],
+        };
+        let mean_of = |value: &dyn Fn(usize) -> f64| shares.iter().enumerate().map(|(j, share)| share * value(j)).sum();
+        let center: Vec<f64> = (0..d).map(|a| mean_of(&|j| self.means[j * d + a])).collect();
+        let around = |j: usize, a: usize| self.variance(j, a) + (self.means[j * d + a] - center[a]).powi(2);
+        let variances: Vec<f64> = (0..d).map(|a| mean_of(&|j| around(j, a))).collect();
+        let mean = variances.iter().sum::<f64>() / d as f64;
+        let ratio =
+            |variance: &f64| if self.covariance_type == CovarianceType::Spherical { 1.0 } else { variance / mean };
+        let ratios: Vec<f64> = variances.iter().map(|variance| ratio(variance).sqrt()).collect();
+        let scale = mean.sqrt();
+        let positive = |value: &f64| *value > 0.0 && value.is_finite();
+        let valid = positive(&scale) && ratios.iter().all(positive) && center.iter().all(|value| value.is_finite());
+        valid.then_some(Frame { center, scale, ratios })
+    }
+
+    /// One component's variance of one feature.
+    fn variance(&self, component: usize, feature: usize) -> f64 {
+        let d = self.n_features;
+        self.covariances[match self.covariance_type {
+            CovarianceType::Full => (component * d + feature) * d + feature,
+            CovarianceType::Tied => feature * d + feature,
+            CovarianceType::Diag => component * d + feature,
+            CovarianceType::Spherical => component,
+        }]
+    }
+
     /// The same mixture of standardised samples.
     pub(crate) fn standardized(mut self, frame: &Frame) -> Self {
         for mean in self.means.chunks_exact_mut(self.n_features) {

@@ -1,5 +1,7 @@
 //! A checked view of (n, d) samples with weights, and the layout in which the kernels read them.
 
+use std::borrow::Cow;
+
 use fearless_simd::Simd;
 
 use crate::element::{Element, with_known_features};
@@ -19,6 +21,9 @@ const MIN_SORTED_TILES: usize = 8;
 const MIN_SORTED_COMPONENTS: usize = 8;
 /// More samples are sorted part by part, in the cache: their tiles are as compact as those of a picture of this size.
 const SORTED_TOGETHER: usize = 1 << 17;
+
+/// Standardised values are cut off here for predictions: with the steepest factors their squares stay far from overflow.
+const FARTHEST: f64 = 1e130;
 
 /// Samples standardised by one shift per feature and one scale, as `Frame` says, in tiles of [`TILE`] samples: feature by
 /// feature within a tile, the last tile filled up with samples of weight zero.
@@ -68,8 +73,8 @@ impl<T: Real> Samples<T> {
     /// # Errors
     /// No samples or no weight; lengths that do not fit; NaN, infinite or too large values; negative weights.
     pub fn new<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>, unit: f64) -> Result<Self> {
-        let (total_weight, frame) = check(rows, n_features, weights, &[])?;
-        Ok(Self::lay_out(rows, weights, total_weight, (frame, unit), Vec::new()))
+        let (weights, frame) = check(rows, n_features, weights, &[])?;
+        Ok(Self::lay_out(rows, &weights, (frame, unit), Vec::new()))
     }
 
     /// Like [`Self::new`], for a fit of many passes with `n_components`: sorted into compact tiles where that pays, so
@@ -86,7 +91,7 @@ impl<T: Real> Samples<T> {
         ratios: &[f64],
         n_components: usize,
     ) -> Result<Self> {
-        let (total_weight, frame) = check(rows, n_features, weights, ratios)?;
+        let (weights, frame) = check(rows, n_features, weights, ratios)?;
         let n_samples = rows.len() / n_features;
         let pays = n_features <= MAX_SORTED_FEATURES
             && n_components >= MIN_SORTED_COMPONENTS
@@ -100,20 +105,48 @@ impl<T: Real> Samples<T> {
                 order.extend(morton::sorted(rows, n_features).into_iter().map(|key| first + key as u32));
             }
         }
-        let mut samples = Self::lay_out(rows, weights, total_weight, (frame, unit), order);
+        let mut samples = Self::lay_out(rows, &weights, (frame, unit), order);
         if sorted || pays {
             samples.boxes = boxes(&samples.values, n_features);
         }
         Ok(samples)
     }
 
-    fn lay_out<E: Element>(
+    /// Lays out `rows` for a mixture that is asked about them, in its own `frame`: what it says of a row does not depend on
+    /// the others. Values are cut off so far out that no square of theirs overflows.
+    ///
+    /// In single precision, rows further out than `limit` in some feature are not accurate: they are named, ascending, and
+    /// stand here without weight. Neither weights nor lengths are checked.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    pub(crate) fn for_prediction<E: Element>(
         rows: &[E],
-        weights: Option<&[f64]>,
-        total_weight: f64,
-        (mut frame, unit): (Frame, f64),
-        order: Vec<u32>,
-    ) -> Self {
+        weights: &Weights,
+        unit: f64,
+        frame: &Frame,
+        limit: f64,
+    ) -> Result<(Self, Vec<usize>)> {
+        let d = frame.center.len();
+        let center = frame.center.iter().map(|value| value * unit).collect();
+        let scaled = Frame { center, scale: frame.scale * unit, ratios: frame.ratios.clone() };
+        let single = size_of::<T>() == size_of::<f32>();
+        let far = far_rows(rows, &scaled, if single { limit } else { FARTHEST })?;
+        let mut samples = Self::lay_out(rows, weights, (scaled, unit), Vec::new());
+        for row in &far {
+            let tile = &mut samples.values[row / TILE * TILE * d..][..TILE * d];
+            for value in tile[row % TILE..].iter_mut().step_by(TILE) {
+                *value = T::from_f64(if single { 0.0 } else { value.to_f64().clamp(-FARTHEST, FARTHEST) });
+            }
+            if single {
+                samples.weights[*row] = T::default();
+                samples.total_weight -= weights.of(*row);
+            }
+        }
+        Ok((samples, if single { far } else { Vec::new() }))
+    }
+
+    fn lay_out<E: Element>(rows: &[E], weights: &Weights, (mut frame, unit): (Frame, f64), order: Vec<u32>) -> Self {
         let d = frame.center.len();
         let n_samples = rows.len() / d;
         let n_tiles = n_samples.div_ceil(TILE);
@@ -133,12 +166,12 @@ impl<T: Real> Samples<T> {
             };
             dispatch!(level, simd => standardize(simd, tile_rows, &frame, tile));
             for sample in samples.start..samples.end.min(n_samples) {
-                tile_weights[sample] = weights.map_or(T::ONE, |weights| T::from_f64(weights[row_of(sample)]));
+                tile_weights[sample] = T::from_f64(weights.of(row_of(sample)));
             }
         }
         frame.center.iter_mut().for_each(|value| *value /= unit);
         frame.scale /= unit;
-        let (len, weights) = (n_samples, tile_weights);
+        let (len, weights, total_weight) = (n_samples, tile_weights, weights.total);
         Self { len, n_features: d, values, weights, total_weight, order, boxes: Vec::new(), frame }
     }
 
@@ -244,13 +277,77 @@ impl<T: Real> Samples<T> {
     }
 }
 
-/// Checks everything that comes from outside; returns the total weight, and what standardises the rows.
-pub(crate) fn check<E: Element>(
+/// The weights of samples; none where each counts once.
+pub(crate) struct Weights<'a> {
+    each: Option<Cow<'a, [f64]>>,
+    pub(crate) total: f64,
+}
+
+impl<'a> Weights<'a> {
+    /// Largest weights beyond this, or below its inverse, are brought near to 1 by a power of two, all alike: only their
+    /// ratios count, and no sum or square of any overflows, in single precision either.
+    const EXTREME: i32 = 64;
+
+    /// Checks the weights of `n_samples`.
+    pub(crate) fn new(each: Option<&'a [f64]>, n_samples: usize) -> Result<Self> {
+        let Some(each) = each else {
+            return Ok(Self { each: None, total: n_samples as f64 });
+        };
+        if each.len() != n_samples {
+            return Err(Error::Length { what: "sample_weight", expected: n_samples, found: each.len() });
+        }
+        let valid = |weight: &f64| (0.0..f64::INFINITY).contains(weight);
+        let mut blocks = each.chunks(TILE);
+        if !blocks.all(|weights| weights.iter().fold(true, |all, weight| all & valid(weight)))
+            && let Some(row) = each.iter().position(|weight| !valid(weight))
+        {
+            return Err(Error::InvalidWeight { row, weight: each[row] });
+        }
+        let largest = each.iter().fold(0.0, |largest: f64, weight| largest.max(*weight));
+        if largest <= 0.0 {
+            return Err(Error::Empty);
+        }
+        let exponent = largest.log2().round() as i32;
+        let each = if exponent.abs() > Self::EXTREME {
+            // In two steps, of which none is out of range.
+            let half = 2f64.powi(-exponent / 2);
+            let rest = 2f64.powi(-exponent - -exponent / 2);
+            Cow::Owned(each.iter().map(|weight| weight * half * rest).collect())
+        } else {
+            Cow::Borrowed(each)
+        };
+        let total = weighted_sums(n_samples, 1, None, |row, _| each[row])[0];
+        Ok(Self { each: Some(each), total })
+    }
+
+    /// Those of some of the rows.
+    pub(crate) fn of_rows(&self, rows: &[usize]) -> Weights<'static> {
+        let each: Vec<f64> = rows.iter().map(|row| self.of(*row)).collect();
+        Weights { total: each.iter().sum(), each: Some(Cow::Owned(each)) }
+    }
+
+    fn of(&self, row: usize) -> f64 {
+        self.each.as_ref().map_or(1.0, |each| each[row])
+    }
+}
+
+/// Checks everything that comes from outside; returns the weights, and what standardises the rows.
+pub(crate) fn check<'a, E: Element>(
     rows: &[E],
     n_features: usize,
-    weights: Option<&[f64]>,
+    weights: Option<&'a [f64]>,
     ratios: &[f64],
-) -> Result<(f64, Frame)> {
+) -> Result<(Weights<'a>, Frame)> {
+    let weights = check_rows(rows, n_features, weights)?;
+    if !ratios.is_empty() && ratios.len() != n_features {
+        return Err(Error::Length { what: "ratios", expected: n_features, found: ratios.len() });
+    }
+    let frame = frame_of(rows, n_features, &weights, ratios)?;
+    Ok((weights, frame))
+}
+
+/// Checks lengths and weights.
+pub(crate) fn check_rows<'a, E>(rows: &[E], n_features: usize, weights: Option<&'a [f64]>) -> Result<Weights<'a>> {
     if n_features == 0 || rows.is_empty() {
         return Err(Error::Empty);
     }
@@ -259,11 +356,31 @@ pub(crate) fn check<E: Element>(
     if rows.len() != whole {
         return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
     }
-    let total_weight = check_weights(weights, n_samples)?;
-    if !ratios.is_empty() && ratios.len() != n_features {
-        return Err(Error::Length { what: "ratios", expected: n_features, found: ratios.len() });
+    Weights::new(weights, n_samples)
+}
+
+/// The rows, ascending, that lie further than `limit` from the frame's centre in some feature.
+fn far_rows<E: Element>(rows: &[E], frame: &Frame, limit: f64) -> Result<Vec<usize>> {
+    let d = frame.center.len();
+    let scales: Vec<f64> = frame.scales().collect();
+    let within = |row: &[E]| {
+        let distances = row.iter().zip(&frame.center).zip(&scales);
+        distances.fold(true, |all, ((x, center), scale)| all & ((x.to_f64() - center).abs() <= limit * scale))
+    };
+    let mut far = Vec::new();
+    for (block, rows) in rows.chunks(TILE * d).enumerate() {
+        if with_known_features!(d, |d| rows.chunks_exact(d).fold(true, |all, row| all & within(row))) {
+            continue;
+        }
+        for (lane, values) in rows.chunks_exact(d).enumerate().filter(|(_, values)| !within(values)) {
+            let row = block * TILE + lane;
+            if let Some(feature) = values.iter().position(|value| !value.to_f64().is_finite()) {
+                return Err(Error::NotFinite { row, feature });
+            }
+            far.push(row);
+        }
     }
-    Ok((total_weight, frame_of(rows, n_features, weights, ratios, total_weight)?))
+    Ok(far)
 }
 
 /// As many tiles as are worth a block, with so many products for each sample.
@@ -313,32 +430,8 @@ fn range<T: Real>(values: &[T; TILE]) -> (f64, f64) {
     (fold(low, f64::min).unwrap_or_default(), fold(high, f64::max).unwrap_or_default())
 }
 
-fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<f64> {
-    let Some(weights) = weights else {
-        return Ok(n_samples as f64);
-    };
-    if weights.len() != n_samples {
-        return Err(Error::Length { what: "sample_weight", expected: n_samples, found: weights.len() });
-    }
-    let valid = |weight: &f64| (0.0..f64::INFINITY).contains(weight);
-    let mut blocks = weights.chunks(TILE);
-    if !blocks.all(|weights| weights.iter().fold(true, |all, weight| all & valid(weight)))
-        && let Some(row) = weights.iter().position(|weight| !valid(weight))
-    {
-        return Err(Error::InvalidWeight { row, weight: weights[row] });
-    }
-    let total = weighted_sums(n_samples, 1, None, |row, _| weights[row])[0];
-    if total > 0.0 { Ok(total) } else { Err(Error::Empty) }
-}
-
-fn frame_of<E: Element>(
-    rows: &[E],
-    d: usize,
-    weights: Option<&[f64]>,
-    ratios: &[f64],
-    total_weight: f64,
-) -> Result<Frame> {
-    let n_samples = rows.len() / d;
+fn frame_of<E: Element>(rows: &[E], d: usize, weights: &Weights, ratios: &[f64]) -> Result<Frame> {
+    let (n_samples, total_weight, weights) = (rows.len() / d, weights.total, weights.each.as_deref());
     let mut center = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
     if center.iter().any(|sum| !sum.is_finite())
         && let Some(at) = rows.iter().position(|value| !value.to_f64().is_finite())

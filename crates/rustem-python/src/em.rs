@@ -3,7 +3,7 @@
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rustem_core::covariance::Regularization;
-use rustem_core::em::{self, Config, Labelled, Prior};
+use rustem_core::em::{self, Config, Labelled, Prediction, Prior};
 use rustem_core::error::Result;
 use rustem_core::mixture::Mixture;
 use rustem_core::parallel::{Progress, Threads};
@@ -165,7 +165,7 @@ pub(crate) fn label<'py>(
     let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
     let mixture = mixture_from(&mixture)?;
     let (labels, log_likelihood) = with_rows!(samples, |rows, d, T| run(py, n_threads, None, |threads, _| {
-        em::label(&Samples::<T>::new(rows, d, weights, unit)?, &mixture, threads)
+        Prediction::<T>::new(rows, d, weights, unit, &mixture, threads)?.label(threads)
     }))?;
     Ok((labels.into_pyarray(py), log_likelihood))
 }
@@ -183,7 +183,7 @@ pub(crate) fn responsibilities<'py>(
     let k = mixture.n_components();
     with_rows!(samples, |rows, d, T| {
         let values = run(py, n_threads, None, |threads, _| {
-            em::responsibilities(&Samples::<T>::new(rows, d, None, unit)?, &mixture, threads)
+            Prediction::<T>::new(rows, d, None, unit, &mixture, threads)?.responsibilities(threads)
         })?;
         Ok(values.into_pyarray(py).reshape([rows.len() / d, k])?.into_any())
     })
@@ -200,7 +200,7 @@ pub(crate) fn log_densities<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let mixture = mixture_from(&mixture)?;
     let values = with_rows!(samples, |rows, d, T| run(py, n_threads, None, |threads, _| {
-        em::log_densities(&Samples::<T>::new(rows, d, None, unit)?, &mixture, threads)
+        Prediction::<T>::new(rows, d, None, unit, &mixture, threads)?.log_densities(threads)
     }))?;
     Ok(values.into_pyarray(py))
 }

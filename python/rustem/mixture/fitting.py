@@ -201,7 +201,8 @@ def fit_mixture(
         Least variance in any direction, kept inside the M-step's optimum, so that the likelihood never falls. One for
         each feature says too in what units they are: all are scaled by it on the way to the fit, so that features of
         different units count alike in its start (single variances know no units, and take the mean). Far
-        below the samples' own variance (1e-11 of it in float32, 1e-14 in float64) a floor is always in force.
+        below the samples' own variance (1e-11 of it in float32; in float64 1e-14, or ``reg_covar`` if that is less) a
+        floor is always in force.
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     progress : bool or callable, optional

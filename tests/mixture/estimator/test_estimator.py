@@ -112,6 +112,29 @@ def test_weights_count_as_repetitions(samples, family):
     )
 
 
+@pytest.mark.parametrize("init_params", ["kmeans", "random"])
+@pytest.mark.parametrize("family", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("distance", [3e4, 7e6])
+def test_a_far_cluster_without_extent_is_scikit_learns(family, init_params, distance):
+    random = np.random.default_rng(4)
+    points = np.concatenate(
+        [random.normal(distance, 20, (400, 2)), np.full((30, 2), -1.5), random.normal(0, 3, (50, 2))]
+    )
+    options = {"covariance_type": family, "init_params": init_params, "random_state": 2}
+    ours, theirs = (kind(3, **options).fit(points) for kind in (GaussianMixture, sklearn.mixture.GaussianMixture))
+    # Far from the origin scikit-learn's sums of squares lose digits, ours do not: 1e-5 is between the two.
+    assert abs(ours.score(points) - theirs.score(points)) < 2e-5
+
+
+@pytest.mark.parametrize("init_params", INITS)
+@pytest.mark.parametrize("scale", [1e-300, 1e-18, 1e-5, 1e9, 1e300])
+def test_only_the_ratios_of_weights_count(samples, init_params, scale):
+    weight = np.random.default_rng(3).random(len(samples))
+    options = {"init_params": init_params, "random_state": 1, "max_iter": 20, "tol": 0}
+    expected, found = (GaussianMixture(3, **options).fit(samples, sample_weight=weight * unit) for unit in (1.0, scale))
+    np.testing.assert_allclose(found.means_, expected.means_, rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize("init_params", INITS)
 def test_every_start_takes_weights(samples, init_params):
     """All the weight on two groups: no component starts, or ends, elsewhere."""

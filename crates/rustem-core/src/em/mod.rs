@@ -25,7 +25,7 @@ use convergence::last_step;
 pub use convergence::remaining_gain;
 use e_step::expect;
 use m_step::maximize;
-pub use predict::{label, log_densities, responsibilities};
+pub use predict::Prediction;
 pub use prior::{CovariancePrior, Prior};
 pub use restarts::{Labelled, fit_best};
 pub use start::{Method, Start, initialize, search};
@@ -123,6 +123,7 @@ pub fn fit<T: Real>(
 mod tests {
     use std::ops::ControlFlow;
 
+    use super::predict::label;
     use super::*;
     use crate::covariance::CovarianceType;
 
@@ -244,15 +245,67 @@ mod tests {
         let samples = Samples::<f64>::new(&rows, 3, Some(&weights), 255.0).expect("valid");
         let threads = Threads::single();
         let fit = run(&samples, CovarianceType::Full, 6, Acceleration::Lbfgs, &threads);
-        let rows = responsibilities(&samples, &fit.mixture, &threads).expect("rows");
-        let (labels, likelihood) = label(&samples, &fit.mixture, &threads).expect("labels");
+        let asked = Prediction::<f64>::new(&rows, 3, Some(&weights), 255.0, &fit.mixture, &threads).expect("valid");
+        let rows = asked.responsibilities(&threads).expect("rows");
+        let (labels, likelihood) = asked.label(&threads).expect("labels");
         for (row, label) in rows.chunks(6).zip(&labels) {
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             assert!(row.iter().all(|value| *value <= row[*label as usize]));
         }
-        let densities = log_densities(&samples, &fit.mixture, &threads).expect("densities");
+        let of_fit = label(&samples, &fit.mixture, &threads).expect("labels");
+        assert!(labels == of_fit.0 && (likelihood - of_fit.1).abs() < 1e-12);
+        let densities = asked.log_densities(&threads).expect("densities");
         let mean = densities.iter().zip(&weights).map(|(l, w)| l * w).sum::<f64>() / samples.total_weight();
         assert!((mean - likelihood).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_a_mixture_says_of_a_row_does_not_depend_on_the_others() {
+        let (rows, _) = picture(400);
+        let rows: Vec<f32> = rows.into_iter().map(f32::from).collect();
+        let samples = Samples::<f32>::new(&rows, 3, None, 255.0).expect("valid");
+        let threads = Threads::single();
+        for family in FAMILIES {
+            let mixture = run(&samples, family, 5, Acceleration::None, &threads).mixture;
+            let ask = |rows: &[f32], weights: Option<&[f64]>| {
+                let asked = Prediction::<f32>::new(rows, 3, weights, 255.0, &mixture, &threads).expect("valid");
+                let (labels, likelihood) = asked.label(&threads).expect("labels");
+                let rows = asked.responsibilities(&threads).expect("rows");
+                (labels, likelihood, rows, asked.log_densities(&threads).expect("densities"))
+            };
+            let alone = ask(&rows, None);
+            for far in [1e6, 1e12, -1e30, f32::MAX] {
+                let mut more = rows.clone();
+                more.splice(300..300, [far, 12.0, 1.0]);
+                let mut together = ask(&more, None);
+                let (label, density) = (together.0.remove(100), together.3.remove(100));
+                let shares: Vec<f32> = together.2.splice(500..505, []).collect();
+                assert_eq!((&together.0, &together.2, &together.3), (&alone.0, &alone.2, &alone.3));
+                assert!(density < -1e4 && (shares.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+                let just = ask(&[far, 12.0, 1.0], None);
+                assert_eq!((just.0[0], just.3[0], just.2), (label, density, shares));
+                assert!((together.1 - (alone.1 * 400.0 + density) / 401.0).abs() < 1e-6 * together.1.abs());
+                let mut weights = vec![1.0; 401];
+                weights[100] = 0.0;
+                assert!((ask(&more, Some(&weights)).1 - alone.1).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_components_far_apart_are_told_apart_in_single_precision() {
+        let mixture = Mixture {
+            covariance_type: CovarianceType::Spherical,
+            n_features: 1,
+            weights: vec![0.49, 0.49, 0.02],
+            means: vec![0.0, 6.0, 1e8],
+            covariances: vec![1.0, 1.0, 1.0],
+        };
+        let rows = [0.0f32, 1.0, 2.9, 3.1, 7.0, 1e8];
+        let asked = Prediction::<f32>::new(&rows, 1, None, 1.0, &mixture, &Threads::single()).expect("valid");
+        assert_eq!(asked.label(&Threads::single()).expect("labels").0, [0, 0, 0, 1, 1, 2]);
+        let refused = Prediction::<f32>::new(&[0.0f32, f32::NAN], 1, None, 1.0, &mixture, &Threads::single());
+        assert_eq!(refused.err(), Some(Error::NotFinite { row: 1, feature: 0 }));
     }
 
     #[test]

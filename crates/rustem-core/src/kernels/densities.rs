@@ -55,6 +55,12 @@ impl<T: Real> Densities<T> {
         Ok(Self::from_factors(mixture, &factors))
     }
 
+    /// The largest number in a factor: what rounding of a sample is multiplied with.
+    pub(crate) fn steepest(&self) -> f64 {
+        let factors = self.parameters.chunks_exact(self.stride).flat_map(|one| &one[self.n_features..self.stride - 1]);
+        factors.fold(0.0, |steepest, value| value.to_f64().abs().max(steepest))
+    }
+
     /// From the mixture, and the inverse Cholesky factor with ½ ln det Σ⁻¹ of each of its covariances.
     fn from_factors(mixture: &Mixture, factors: &[(Vec<f64>, f64)]) -> Self {
         let (k, d) = (mixture.n_components(), mixture.n_features);

@@ -63,8 +63,8 @@ pub(super) fn soft_texture(
     let config = em::Config::textbook(TOL, MAX_ITER, regularization);
     let mixture = em::fit(&samples, &first, config, threads, &mut |_, _| ControlFlow::Continue(()))?.mixture;
 
-    let samples = Samples::<f32>::new(&features, N_FEATURES, None, 1.0)?;
-    let values = em::responsibilities(&samples, &mixture, threads)?;
+    let values =
+        em::Prediction::<f32>::new(&features, N_FEATURES, None, 1.0, &mixture, threads)?.responsibilities(threads)?;
     let n_components = mixture.n_components();
     let stride = n_components.next_multiple_of(GROUP);
     let values = if stride == n_components { values } else { padded(&values, n_components, stride) };
