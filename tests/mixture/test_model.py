@@ -25,8 +25,44 @@ def test_mixture_refuses_other_features(samples):
 
 
 def test_the_core_takes_no_columns_for_rows():
-    columns = np.asfortranarray(np.arange(6.0).reshape(3, 2))
-    with pytest.raises(ValueError, match="C-contiguous"):
-        _core.count_colors(columns.astype(np.uint8, order="F"), 1)
-    mixture = rustem.Mixture(np.ones(1), np.zeros((1, 2)), np.ones(1), "spherical")
-    np.testing.assert_array_equal(mixture.score_samples(columns), mixture.score_samples(columns.copy("C")))
+    columns = np.arange(6.0).reshape(3, 2, order="F")
+    mixture = ("spherical", np.array([0.5, 0.5]), np.array([[0.0, 3.0], [2.0, 5.0]]), np.ones(2))
+    labels, _ = _core.label(columns, None, 1.0, mixture, 1)
+    np.testing.assert_array_equal(labels, _core.label(np.ascontiguousarray(columns), None, 1.0, mixture, 1)[0])
+    with pytest.raises(TypeError):
+        _core.label(columns.astype(np.int64), None, 1.0, mixture, 1)
+
+
+def unaligned(values):
+    """The same values, one byte off where a number may lie."""
+    room = np.zeros(values.nbytes + 1, np.uint8)
+    moved = room[1:].view(values.dtype).reshape(values.shape)
+    moved[:] = values
+    return moved
+
+
+LAYOUTS = {
+    "columns first": np.asfortranarray,
+    "strided": lambda values: np.repeat(values, 2, axis=0)[::2],
+    "backwards": lambda values: values[::-1].copy()[::-1],
+    "bytes swapped": lambda values: values.astype(values.dtype.newbyteorder()),
+    "unaligned": unaligned,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_how_arrays_lie_in_memory_changes_nothing(family, layout):
+    random = np.random.default_rng(5)
+    samples = np.concatenate([random.normal(0, [1, 2, 3], (60, 3)), random.normal(6, 1, (50, 3))])
+    weight = random.random(len(samples))
+    fit = rustem.fit_mixture(samples, 3, sample_weight=weight, covariance_type=family)
+    again = rustem.fit_mixture(layout(samples), 3, sample_weight=layout(weight), covariance_type=family)
+    mixture = fit.mixture
+    parts = (mixture.weights, mixture.means, mixture.covariances)
+    other = rustem.Mixture(*map(layout, parts), mixture.covariance_type)
+    np.testing.assert_array_equal(again.mixture.means, mixture.means)
+    for asked in (other, again.mixture):
+        np.testing.assert_array_equal(asked.score_samples(layout(samples)), mixture.score_samples(samples))
+        np.testing.assert_array_equal(asked.predict(layout(samples)), mixture.predict(samples))
+        np.testing.assert_array_equal(asked.predict_proba(layout(samples)), mixture.predict_proba(samples))

@@ -174,6 +174,8 @@ def test_a_mask_leaves_out_what_it_hides(cat):
     assert found.cut(level=1).n_regions == 1
     strange = np.where(mask[..., None], cat, 255 - cat)
     np.testing.assert_array_equal(regions(cat, mask=mask).labels, regions(strange, mask=mask).labels)
+    for lies_otherwise in (np.asfortranarray(mask), np.repeat(mask, 2, axis=1)[:, ::2]):
+        np.testing.assert_array_equal(regions(cat, mask=lies_otherwise).labels, found.labels)
 
 
 def test_transparent_pixels_take_no_part(tmp_path):

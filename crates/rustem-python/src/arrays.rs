@@ -2,39 +2,67 @@
 
 use numpy::ndarray::{Dim, Dimension};
 use numpy::{
-    Element, IntoPyArray, PyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray, PyReadonlyArray2,
-    PyReadonlyArray3, PyUntypedArrayMethods,
+    Element, IntoPyArray, Ix1, Ix2, Ix3, IxDyn, PyArray, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayDyn,
+    PyArrayMethods, PyReadonlyArray, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use rustem_core::mixture::Mixture;
 
 use crate::call::raise;
 
-/// A C-contiguous (n, d) array of any type that the core takes.
+/// An array whose values lie row by row, aligned and in the machine's order of bytes. Others are copied: nothing else
+/// comes over the border, and nothing is read as what it is not.
+pub(crate) struct Plain<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
+
+pub(crate) type Plain1<'py, T> = Plain<'py, T, Ix1>;
+pub(crate) type Plain2<'py, T> = Plain<'py, T, Ix2>;
+pub(crate) type Plain3<'py, T> = Plain<'py, T, Ix3>;
+
+impl<T: Element, D: Dimension> Plain<'_, T, D> {
+    pub(crate) fn values(&self) -> PyResult<&[T]> {
+        Ok(self.0.as_slice()?)
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+}
+
+impl<'a, 'py, T: Element + 'a, D: Dimension + 'a> FromPyObject<'a, 'py> for Plain<'py, T, D> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let array = object.cast::<PyUntypedArray>()?;
+        let native = array.dtype().is_native_byteorder() != Some(false);
+        let plain = native && array.is_c_contiguous() && object.getattr("flags")?.getattr("aligned")?.is_truthy()?;
+        if plain {
+            return Ok(Self(object.extract()?));
+        }
+        let options = PyDict::new(object.py());
+        options.set_item("order", "C")?;
+        options.set_item("casting", "equiv")?;
+        let copy = object.call_method("astype", (T::get_dtype(object.py()),), Some(&options))?;
+        Ok(Self(copy.extract()?))
+    }
+}
+
+/// An (n, d) array of any type that the core takes.
 #[derive(FromPyObject)]
 pub(crate) enum Rows<'py> {
-    U8(PyReadonlyArray2<'py, u8>),
-    U16(PyReadonlyArray2<'py, u16>),
-    F32(PyReadonlyArray2<'py, f32>),
-    F64(PyReadonlyArray2<'py, f64>),
+    U8(Plain2<'py, u8>),
+    U16(Plain2<'py, u16>),
+    F32(Plain2<'py, f32>),
+    F64(Plain2<'py, f64>),
 }
 
-/// A C-contiguous (height, width, channels) array of any type that the core takes.
+/// A (height, width, channels) array of any type that the core takes.
 #[derive(FromPyObject)]
 pub(crate) enum Pixels<'py> {
-    U8(PyReadonlyArray3<'py, u8>),
-    U16(PyReadonlyArray3<'py, u16>),
-    F32(PyReadonlyArray3<'py, f32>),
-    F64(PyReadonlyArray3<'py, f64>),
-}
-
-/// The values of an array row by row. The view that the binding library gives takes columns for rows without complaint.
-pub(crate) fn in_c_order<'a, T: Element, D: Dimension>(array: &'a PyReadonlyArray<'_, T, D>) -> PyResult<&'a [T]> {
-    if !array.is_c_contiguous() {
-        return Err(PyValueError::new_err("an array is not C-contiguous: use numpy.ascontiguousarray"));
-    }
-    Ok(array.as_slice()?)
+    U8(Plain3<'py, u8>),
+    U16(Plain3<'py, u16>),
+    F32(Plain3<'py, f32>),
+    F64(Plain3<'py, f64>),
 }
 
 /// Runs the body for the rows' own type, with the float type that its kernels use: `f64` for `f64`, else `f32`.
@@ -49,7 +77,7 @@ macro_rules! with_rows {
     };
     (@ $array:expr, $type:ty, |$values:ident, $d:ident, $real:ident| $body:expr) => {{
         type $real = $type;
-        let ($values, $d) = ($crate::arrays::in_c_order($array)?, $array.shape()[1]);
+        let ($values, $d) = ($array.values()?, $array.shape()[1]);
         $body
     }};
 }
@@ -67,9 +95,12 @@ where
     Ok(array.cast_into()?)
 }
 
-/// (covariance type, weights (k,), means (k, d), covariances in the family's shape).
+/// (covariance type, weights (k,), means (k, d), covariances in the family's shape), on the way out.
 pub(crate) type MixtureArrays<'py> =
     (String, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>, Bound<'py, PyArrayDyn<f64>>);
+
+/// The same on the way in.
+pub(crate) type GivenMixture<'py> = (String, Plain1<'py, f64>, Plain2<'py, f64>, Plain<'py, f64, IxDyn>);
 
 pub(crate) fn mixture_arrays(py: Python<'_>, mixture: Mixture) -> PyResult<MixtureArrays<'_>> {
     use rustem_core::covariance::CovarianceType::{Diag, Full, Spherical, Tied};
@@ -84,15 +115,14 @@ pub(crate) fn mixture_arrays(py: Python<'_>, mixture: Mixture) -> PyResult<Mixtu
     Ok((name.into(), mixture.weights.into_pyarray(py), mixture.means.into_pyarray(py).reshape([k, d])?, covariances))
 }
 
-pub(crate) fn mixture_from(arrays: &MixtureArrays) -> PyResult<Mixture> {
-    let (name, weights, means, covariances) = arrays;
-    let py = weights.py();
+pub(crate) fn mixture_from(py: Python, given: &GivenMixture) -> PyResult<Mixture> {
+    let (name, weights, means, covariances) = given;
     let mixture = Mixture {
         covariance_type: name.parse().map_err(|error| raise(py, error))?,
-        n_features: numpy::PyUntypedArrayMethods::shape(means)[1],
-        weights: weights.to_vec()?,
-        means: means.to_vec()?,
-        covariances: covariances.to_vec()?,
+        n_features: means.shape()[1],
+        weights: weights.values()?.to_vec(),
+        means: means.values()?.to_vec(),
+        covariances: covariances.values()?.to_vec(),
     };
     mixture.check().map_err(|error| raise(py, error))?;
     Ok(mixture)

@@ -1,9 +1,11 @@
 //! A call of the core: without Python's lock, with its interrupts, progress and exceptions.
 
+use std::any::Any;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rustem_core::error::{Error, Result};
 use rustem_core::parallel::Threads;
@@ -17,11 +19,20 @@ pub(crate) fn run<R: Send>(
     work: impl FnOnce(&Threads, &mut Report) -> Result<R> + Send,
 ) -> PyResult<R> {
     let mut report = Report { progress, failure: None };
-    let outcome = py.detach(|| work(&Threads::new(n_threads, &interrupted), &mut report));
+    // A panic would pass every `except Exception`.
+    let guarded = AssertUnwindSafe(|| work(&Threads::new(n_threads, &interrupted), &mut report));
+    let outcome = py.detach(|| catch_unwind(guarded)).map_err(|panic| internal_error(&*panic))?;
     match report.failure {
         Some(error) => Err(error),
         None => outcome.map_err(|error| raise(py, error)),
     }
+}
+
+/// What a mistake of ours comes out as.
+fn internal_error(panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+    PyRuntimeError::new_err(format!("an error inside rustem, please report it: {text}"))
 }
 
 /// Where work tells how far it is.

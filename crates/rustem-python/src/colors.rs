@@ -1,15 +1,13 @@
 //! Distinct colours, painting through their index, and `OKLab`.
 
-use numpy::{
-    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::colors::{self, Colors, Space, coordinates};
 use rustem_core::error::Result;
 use rustem_core::parallel::Threads;
 
-use crate::arrays::{Rows, empty, in_c_order, with_rows};
+use crate::arrays::{Plain1, Plain2, Rows, empty, with_rows};
 use crate::call::run;
 
 /// Pixels below which starting threads takes longer than the work.
@@ -24,7 +22,7 @@ pub(crate) fn count_colors<'py>(
     py: Python<'py>,
     pixels: Rows<'py>,
     n_threads: usize,
-    mask: Option<PyReadonlyArray1<'py, bool>>,
+    mask: Option<Plain1<'py, bool>>,
 ) -> PyResult<Option<ColorArrays<'py>>> {
     match pixels {
         Rows::U8(pixels) => count_of(py, &pixels, n_threads, mask.as_ref(), colors::count),
@@ -38,10 +36,10 @@ pub(crate) fn count_colors<'py>(
 #[pyfunction]
 pub(crate) fn count_cells<'py>(
     py: Python<'py>,
-    pixels: PyReadonlyArray2<'py, u8>,
+    pixels: Plain2<'py, u8>,
     n_threads: usize,
 ) -> PyResult<CellArrays<'py>> {
-    let (values, n) = (in_c_order(&pixels)?, pixels.shape()[0]);
+    let (values, n) = (pixels.values()?, pixels.shape()[0]);
     if pixels.shape()[1] != 3 {
         return Err(PyValueError::new_err("cells are counted of three channels"));
     }
@@ -56,16 +54,16 @@ type ColorArrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>, Bound<'py
 
 fn count_of<'py, C: Element + Send + Sync>(
     py: Python<'py>,
-    pixels: &PyReadonlyArray2<'py, C>,
+    pixels: &Plain2<'py, C>,
     n_threads: usize,
-    mask: Option<&PyReadonlyArray1<'py, bool>>,
+    mask: Option<&Plain1<'py, bool>>,
     count: impl Fn(&[C], usize, Option<&[bool]>, &mut [u32], &Threads) -> Result<Option<Colors<C>>> + Sync,
 ) -> PyResult<Option<ColorArrays<'py>>> {
     let [n, channels] = *pixels.shape() else { return Ok(None) };
     let index: Bound<PyArray1<u32>> = empty(py, [n])?;
     let mut numbers = index.try_readwrite()?;
-    let (values, numbers) = (in_c_order(pixels)?, numbers.as_slice_mut()?);
-    let mask = mask.map(PyReadonlyArray1::as_slice).transpose()?;
+    let (values, numbers) = (pixels.values()?, numbers.as_slice_mut()?);
+    let mask = mask.map(Plain1::values).transpose()?;
     let counted = run(py, worth(n, n_threads), None, |threads, _| count(values, channels, mask, numbers, threads))?;
     counted
         .map(|found| {
@@ -78,16 +76,16 @@ fn count_of<'py, C: Element + Send + Sync>(
 /// Numbers of colours, or labels, of which a negative one stands for none.
 #[derive(FromPyObject)]
 pub(crate) enum Index<'py> {
-    Number(PyReadonlyArray1<'py, u32>),
-    Short(PyReadonlyArray1<'py, i16>),
-    Long(PyReadonlyArray1<'py, i32>),
+    Number(Plain1<'py, u32>),
+    Short(Plain1<'py, i16>),
+    Long(Plain1<'py, i32>),
 }
 
 /// `table[index]` for an (m, bytes) uint8 `table`: (n, bytes); the last row for negative labels.
 #[pyfunction]
 pub(crate) fn paint<'py>(
     py: Python<'py>,
-    table: PyReadonlyArray2<'py, u8>,
+    table: Plain2<'py, u8>,
     index: Index<'py>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<u8>>> {
@@ -100,12 +98,12 @@ pub(crate) fn paint<'py>(
 
 fn painted<'py, I: Element + colors::Index>(
     py: Python<'py>,
-    table: &PyReadonlyArray2<'py, u8>,
-    index: &PyReadonlyArray1<'py, I>,
+    table: &Plain2<'py, u8>,
+    index: &Plain1<'py, I>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<u8>>> {
     let width = table.shape()[1];
-    let (rows, index) = (in_c_order(table)?, in_c_order(index)?);
+    let (rows, index) = (table.values()?, index.values()?);
     let painted: Bound<PyArray2<u8>> = empty(py, [index.len(), width])?;
     let mut output = painted.try_readwrite()?;
     let bytes = output.as_slice_mut()?;
@@ -121,12 +119,12 @@ fn painted<'py, I: Element + colors::Index>(
 pub(crate) fn sums_by_label<'py>(
     py: Python<'py>,
     values: Rows<'py>,
-    counts: Option<PyReadonlyArray1<'py, f64>>,
-    labels: PyReadonlyArray1<'py, u32>,
+    counts: Option<Plain1<'py, f64>>,
+    labels: Plain1<'py, u32>,
     n_labels: usize,
 ) -> PyResult<LabelSums<'py>> {
-    let counts = counts.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-    let labels = in_c_order(&labels)?;
+    let counts = counts.as_ref().map(Plain1::values).transpose()?;
+    let labels = labels.values()?;
     let (channels, (pixels, sums)) = with_rows!(values, |rows, channels, _T| (
         channels,
         run(py, 1, None, |_, _| colors::sums(rows, channels, counts, labels, n_labels))?
@@ -142,11 +140,11 @@ type LabelSums<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>);
 pub(crate) fn oklab<'py>(
     py: Python<'py>,
     colors: Rows<'py>,
-    linear: PyReadonlyArray1<'py, f32>,
+    linear: Plain1<'py, f32>,
     cones: [[f32; 3]; 3],
     axes: [[f32; 3]; 3],
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let space = Space { linear: linear.as_slice()?, cones, axes };
+    let space = Space { linear: linear.values()?, cones, axes };
     let found = with_rows!(colors, |values, _d, _T| run(py, 1, None, |_, _| coordinates(values, &space)))?;
     let n = found.len() / 3;
     found.into_pyarray(py).reshape([n, 3])

@@ -1,10 +1,10 @@
 //! Dithering.
 
-use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use rustem_core::dither::IndexedPicture;
 
-use crate::arrays::in_c_order;
+use crate::arrays::{Plain1, Plain2};
 use crate::call::run;
 
 /// Labels (H, W) of a dithered picture: entries of the (k, d) `palette`, 2³² - 1 where `index` is.
@@ -14,21 +14,21 @@ use crate::call::run;
 #[pyfunction]
 pub(crate) fn dither<'py>(
     py: Python<'py>,
-    table: PyReadonlyArray2<'py, f32>,
-    index: PyReadonlyArray2<'py, u32>,
-    sensitivity: PyReadonlyArray1<'py, f32>,
-    palette: PyReadonlyArray2<'py, f32>,
+    table: Plain2<'py, f32>,
+    index: Plain2<'py, u32>,
+    sensitivity: Plain1<'py, f32>,
+    palette: Plain2<'py, f32>,
     options: Options,
 ) -> PyResult<Bound<'py, PyArray2<u32>>> {
     let shape = [index.shape()[0], index.shape()[1]];
     let picture = IndexedPicture {
         width: shape[1],
-        index: in_c_order(&index)?,
-        table: in_c_order(&table)?,
+        index: index.values()?,
+        table: table.values()?,
         n_features: table.shape()[1],
-        sensitivity: in_c_order(&sensitivity)?,
+        sensitivity: sensitivity.values()?,
     };
-    let palette = in_c_order(&palette)?;
+    let palette = palette.values()?;
     let Options { method, strength, edge_aware, n_threads } = options;
     let labels = run(py, n_threads, None, |threads, _| {
         rustem_core::dither::dither(&picture, palette, method.parse()?, strength, edge_aware, threads)

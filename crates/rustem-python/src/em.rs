@@ -1,6 +1,6 @@
 //! Mixtures fitted, and what they say of samples.
 
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use rustem_core::covariance::Regularization;
 use rustem_core::em::{self, Config, Labelled, Prediction, Prior};
@@ -10,7 +10,7 @@ use rustem_core::parallel::{Progress, Threads};
 use rustem_core::samples::Samples;
 use rustem_core::simd::{self, Real};
 
-use crate::arrays::{MixtureArrays, Rows, mixture_arrays, mixture_from, with_rows};
+use crate::arrays::{GivenMixture, MixtureArrays, Plain1, Rows, mixture_arrays, mixture_from, with_rows};
 use crate::call::run;
 use crate::prior::PriorOptions;
 
@@ -49,7 +49,7 @@ impl FitOptions {
 /// Where [`fit`] starts.
 #[derive(FromPyObject)]
 pub(crate) enum Start<'py> {
-    Given(MixtureArrays<'py>),
+    Given(GivenMixture<'py>),
     Sought(StartOptions),
 }
 
@@ -77,18 +77,18 @@ type FitArrays<'py> = (MixtureArrays<'py>, Vec<f64>, bool, Option<(Bound<'py, Py
 pub(crate) fn fit<'py>(
     py: Python<'py>,
     samples: Rows<'py>,
-    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+    sample_weight: Option<Plain1<'py, f64>>,
     unit: f64,
     start: Start<'py>,
     prior: Option<PriorOptions>,
     options: FitOptions,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<FitArrays<'py>> {
-    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+    let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
     let (prior, progress) = (prior.map(Prior::from).unwrap_or_default(), progress.as_ref());
     let (fit, labelled) = match start {
         Start::Given(start) => {
-            let start = mixture_from(&start)?;
+            let start = mixture_from(py, &start)?;
             let fit = with_rows!(samples, |rows, d, T| run(py, options.n_threads, progress, |threads, report| {
                 let samples = Samples::<T>::new(rows, d, weights, unit)?;
                 em::fit(&samples, &start, options.config(&prior)?, threads, &mut |i, value| report.tell((i, value)))
@@ -133,17 +133,17 @@ fn best_fit<T: Real>(
 pub(crate) fn step<'py>(
     py: Python<'py>,
     samples: Rows<'py>,
-    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+    sample_weight: Option<Plain1<'py, f64>>,
     unit: f64,
-    statistics: MixtureArrays<'py>,
-    current: MixtureArrays<'py>,
+    statistics: GivenMixture<'py>,
+    current: GivenMixture<'py>,
     rate: f64,
     n_seen: f64,
     prior: PriorOptions,
     options: FitOptions,
 ) -> PyResult<(MixtureArrays<'py>, MixtureArrays<'py>)> {
-    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-    let (statistics, current) = (mixture_from(&statistics)?, mixture_from(&current)?);
+    let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
+    let (statistics, current) = (mixture_from(py, &statistics)?, mixture_from(py, &current)?);
     let (regularization, prior) = (options.regularization(), prior.into());
     let (statistics, next) = with_rows!(samples, |rows, d, T| run(py, options.n_threads, None, |threads, _| {
         let samples = Samples::<T>::new(rows, d, weights, unit)?;
@@ -157,13 +157,13 @@ pub(crate) fn step<'py>(
 pub(crate) fn label<'py>(
     py: Python<'py>,
     samples: Rows<'py>,
-    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+    sample_weight: Option<Plain1<'py, f64>>,
     unit: f64,
-    mixture: MixtureArrays<'py>,
+    mixture: GivenMixture<'py>,
     n_threads: usize,
 ) -> PyResult<(Bound<'py, PyArray1<u32>>, f64)> {
-    let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-    let mixture = mixture_from(&mixture)?;
+    let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
+    let mixture = mixture_from(py, &mixture)?;
     let (labels, log_likelihood) = with_rows!(samples, |rows, d, T| run(py, n_threads, None, |threads, _| {
         Prediction::<T>::new(rows, d, weights, unit, &mixture, threads)?.label(threads)
     }))?;
@@ -176,10 +176,10 @@ pub(crate) fn responsibilities<'py>(
     py: Python<'py>,
     samples: Rows<'py>,
     unit: f64,
-    mixture: MixtureArrays<'py>,
+    mixture: GivenMixture<'py>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mixture = mixture_from(&mixture)?;
+    let mixture = mixture_from(py, &mixture)?;
     let k = mixture.n_components();
     with_rows!(samples, |rows, d, T| {
         let values = run(py, n_threads, None, |threads, _| {
@@ -195,10 +195,10 @@ pub(crate) fn log_densities<'py>(
     py: Python<'py>,
     samples: Rows<'py>,
     unit: f64,
-    mixture: MixtureArrays<'py>,
+    mixture: GivenMixture<'py>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let mixture = mixture_from(&mixture)?;
+    let mixture = mixture_from(py, &mixture)?;
     let values = with_rows!(samples, |rows, d, T| run(py, n_threads, None, |threads, _| {
         Prediction::<T>::new(rows, d, None, unit, &mixture, threads)?.log_densities(threads)
     }))?;

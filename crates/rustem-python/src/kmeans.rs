@@ -1,14 +1,12 @@
 //! k-means, and the nearest centres.
 
-use numpy::{
-    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustem_core::kmeans::{self, Config, Pyramid};
 use rustem_core::morton::color_keys;
 
-use crate::arrays::{Rows, in_c_order};
+use crate::arrays::{Plain1, Plain2, Rows};
 use crate::call::run;
 
 /// What [`ColorPyramid::fit`] is asked for, by name.
@@ -38,16 +36,16 @@ impl ColorPyramid {
     #[pyo3(signature = (samples, sample_weight, n_clusters, colors=None))]
     fn new(
         py: Python<'_>,
-        samples: PyReadonlyArray2<'_, f32>,
-        sample_weight: Option<PyReadonlyArray1<'_, f64>>,
+        samples: Plain2<'_, f32>,
+        sample_weight: Option<Plain1<'_, f64>>,
         n_clusters: usize,
         colors: Option<Rows<'_>>,
     ) -> PyResult<Self> {
-        let (rows, n_features) = (in_c_order(&samples)?, samples.shape()[1]);
-        let weights = sample_weight.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let (rows, n_features) = (samples.values()?, samples.shape()[1]);
+        let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
         let keys = match &colors {
-            Some(Rows::U8(colors)) => color_keys(in_c_order(colors)?, colors.shape()[1]),
-            Some(Rows::U16(colors)) => color_keys(in_c_order(colors)?, colors.shape()[1]),
+            Some(Rows::U8(colors)) => color_keys(colors.values()?, colors.shape()[1]),
+            Some(Rows::U16(colors)) => color_keys(colors.values()?, colors.shape()[1]),
             _ => None,
         };
         let pyramid = run(py, 1, None, |_, _| Pyramid::new(rows, n_features, weights, n_clusters, keys))?;
@@ -58,7 +56,7 @@ impl ColorPyramid {
     fn fit<'py>(
         &self,
         py: Python<'py>,
-        start: PyReadonlyArray2<'py, f64>,
+        start: Plain2<'py, f64>,
         options: PaletteOptions,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, usize)> {
@@ -73,12 +71,7 @@ impl ColorPyramid {
     }
 
     /// The nearest of the `centers` (k, d) for each sample, and the squared distance to it.
-    fn nearest<'py>(
-        &self,
-        py: Python<'py>,
-        centers: PyReadonlyArray2<'py, f64>,
-        n_threads: usize,
-    ) -> PyResult<LabelArrays<'py>> {
+    fn nearest<'py>(&self, py: Python<'py>, centers: Plain2<'py, f64>, n_threads: usize) -> PyResult<LabelArrays<'py>> {
         let centers = self.points(&centers)?;
         let (labels, distances) = run(py, n_threads, None, |threads, _| self.pyramid.nearest(centers, threads))?;
         Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
@@ -87,12 +80,12 @@ impl ColorPyramid {
 
 impl ColorPyramid {
     /// Values of (k, d) points.
-    fn points<'a>(&self, points: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
+    fn points<'a>(&self, points: &'a Plain2<'_, f64>) -> PyResult<&'a [f64]> {
         let (found, d) = (points.shape()[1], self.n_features);
         if found != d {
             return Err(PyValueError::new_err(format!("points have {found} features, the samples have {d}")));
         }
-        in_c_order(points)
+        points.values()
     }
 }
 
@@ -103,11 +96,11 @@ type LabelArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<f32>>);
 #[pyfunction]
 pub(crate) fn nearest<'py>(
     py: Python<'py>,
-    samples: PyReadonlyArray2<'py, f32>,
-    centers: PyReadonlyArray2<'py, f64>,
+    samples: Plain2<'py, f32>,
+    centers: Plain2<'py, f64>,
     n_threads: usize,
 ) -> PyResult<LabelArrays<'py>> {
-    let (rows, d, centers) = (in_c_order(&samples)?, samples.shape()[1], in_c_order(&centers)?);
+    let (rows, d, centers) = (samples.values()?, samples.shape()[1], centers.values()?);
     let (labels, distances) = run(py, n_threads, None, |threads, _| kmeans::nearest(rows, d, centers, threads))?;
     Ok((labels.into_pyarray(py), distances.into_pyarray(py)))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Cursor;
 
-use numpy::{IntoPyArray, PyArray1, PyArray3, PyArrayMethods, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray3, PyArrayMethods};
 use png::{
     BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, EncodingError, Info, Limits, Transformations,
 };
@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::arrays::in_c_order;
+use crate::arrays::Plain3;
 
 /// Decodes the (first) picture of a 16-bit PNG file: (H, W, C) uint16, C = 1 to 4 as stored, plus alpha from tRNS.
 ///
@@ -28,11 +28,10 @@ pub(crate) fn decode_png16<'py>(py: Python<'py>, data: &[u8], max_pixels: u64) -
 #[pyo3(signature = (pixels, icc_profile=None))]
 pub(crate) fn encode_png16<'py>(
     py: Python<'py>,
-    pixels: &Bound<'py, PyArray3<u16>>,
+    pixels: Plain3<'py, u16>,
     icc_profile: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let pixels = pixels.try_readonly()?;
-    let (shape, values) = (pixels.shape(), in_c_order(&pixels)?);
+    let (shape, values) = (pixels.shape(), pixels.values()?);
     let file = py.detach(|| encode(values, shape, icc_profile)).map_err(PyValueError::new_err)?;
     Ok(PyBytes::new(py, &file))
 }

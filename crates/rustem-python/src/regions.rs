@@ -1,14 +1,11 @@
 //! Regions: a picture in, its superpixels and their merges out.
 
-use numpy::{
-    Element as NumpyElement, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
-    PyUntypedArrayMethods,
-};
+use numpy::{Element as NumpyElement, IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use rustem_core::element::Element;
 use rustem_core::regions::{Config, Raster, Weights, hierarchy};
 
-use crate::arrays::{Pixels, in_c_order};
+use crate::arrays::{Pixels, Plain2, Plain3};
 use crate::call::run;
 
 /// What [`regions`] is asked for, by name.
@@ -33,7 +30,7 @@ type HierarchyArrays<'py> = (Bound<'py, PyArray2<u32>>, Bound<'py, PyArray2<u32>
 pub(crate) fn regions<'py>(
     py: Python<'py>,
     pixels: Pixels<'py>,
-    mask: Option<PyReadonlyArray2<'py, bool>>,
+    mask: Option<Plain2<'py, bool>>,
     options: Options,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<HierarchyArrays<'py>> {
@@ -48,14 +45,14 @@ pub(crate) fn regions<'py>(
 
 fn regions_of<'py, E: Element + NumpyElement>(
     py: Python<'py>,
-    pixels: &PyReadonlyArray3<'py, E>,
-    mask: Option<&PyReadonlyArray2<'py, bool>>,
+    pixels: &Plain3<'py, E>,
+    mask: Option<&Plain2<'py, bool>>,
     options: &Options,
     progress: Option<&Py<PyAny>>,
 ) -> PyResult<HierarchyArrays<'py>> {
     let (height, width, channels) = (pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]);
-    let inside = mask.map(PyReadonlyArray2::as_slice).transpose()?;
-    let picture = Raster { values: in_c_order(pixels)?, height, width, channels, range: options.range, inside };
+    let inside = mask.map(Plain2::values).transpose()?;
+    let picture = Raster { values: pixels.values()?, height, width, channels, range: options.range, inside };
     let weights = options.weights.map_or_else(Weights::default, Weights::from);
     let config =
         Config { n_components: options.n_components, seed: options.seed, max_pixels: options.max_pixels, weights };
