@@ -25,17 +25,37 @@ Progress: TypeAlias = bool | Callable[[int, float], object] | None
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
 
-def check_integer(name: str, value: object, least: int = 1) -> int:
-    """``value`` as an int of at least ``least``."""
+# More components than a label map of 16 bits can tell apart would take days of a fit, or all memory.
+MAX_COMPONENTS = 65536
+
+
+def check_integer(name: str, value: object, least: int = 1, most: int = sys.maxsize) -> int:
+    """``value`` as an int from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InvalidInputError(f"{name} is {value!r}: give a whole number of at least {least}")
+    if value > most:
+        raise InvalidInputError(f"{name} is {value!r}: give a whole number from {least} to {most}")
     return int(value)
 
 
-def check_number(name: str, value: float) -> float:
-    """``value`` as a finite float that is not negative."""
+def check_components(value: object, name: str = "n_components") -> int:
+    """``value`` as a number of components."""
+    return check_integer(name, value, most=MAX_COMPONENTS)
+
+
+def check_unit(unit: float) -> float:
+    """What values are divided by: a finite number above 0."""
+    if not isinstance(unit, int | float | np.number) or not 0 < unit < math.inf:
+        raise InvalidInputError(f"unit is {unit!r}: give a number above 0")
+    return float(unit)
+
+
+def check_number(name: str, value: float, most: float = sys.float_info.max) -> float:
+    """``value`` as a finite float from 0 to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
         raise InvalidInputError(f"{name} is {value!r}: give a number of at least 0")
+    if value > most:
+        raise InvalidInputError(f"{name} is {value!r}: give a number from 0 to {most:g}")
     return float(value)
 
 
@@ -90,7 +110,7 @@ def check_seed(random_state: RandomState) -> int:
     if random_state is None:
         random_state = np.random.default_rng()
     if isinstance(random_state, int | np.integer):
-        return check_integer("random_state", random_state, least=0) % 2**64
+        return check_integer("random_state", random_state, least=0, most=10**400) % 2**64
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
     raise InvalidInputError(f"random_state is {random_state!r}: give a whole number, a numpy Generator or None")
@@ -103,7 +123,7 @@ def check_threads(n_threads: int | None) -> int:
     wish = os.environ.get("RUSTEM_NUM_THREADS", "")
     if not wish:
         return available_cpus()
-    if not wish.isdecimal() or int(wish) < 1:
+    if not wish.isdecimal() or not 1 <= float(wish) <= sys.maxsize:
         raise InvalidInputError(f"RUSTEM_NUM_THREADS is {wish!r}: give a whole number of at least 1, or unset it")
     return int(wish)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.arguments import Progress, RandomState, check_integer, check_seed, check_threads
+from rustem.arguments import Progress, RandomState, check_components, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
 from rustem.images import Picture
 from rustem.mixture import FitResult, fit_mixture
@@ -47,7 +47,7 @@ class EM:
     """
 
     def __init__(self, path: str | os.PathLike[str], k: int, *, random_state: RandomState = 0) -> None:
-        self.k = check_integer("k", k)
+        self.k = check_components(k, "k")
         self._image = self.read_image(path)
         self._seed = check_seed(random_state)
         self._threads = check_threads(None)

@@ -211,7 +211,7 @@ def test_wrong_input_is_refused_in_one_line(picture, options, message):
 def test_progress_names_the_stages(cat):
     calls = []
     regions(cat[:50, :60], progress=lambda stage, share: calls.append((stage, share)))
-    assert [stage for stage, _ in calls] == ["colours", "texture", "edges", "superpixels", "merging", "borders"]
+    assert [stage for stage, _ in calls] == ["colours", "texture", "edges", "superpixels", "borders", "merging"]
     assert calls[0][1] == 0
     assert all(share < 1 for _, share in calls)
     with pytest.raises(ZeroDivisionError):
@@ -280,3 +280,20 @@ def test_labels_are_written_and_views_are_checked(found, tmp_path):
 def test_public_names():
     assert rustem.regions is regions
     assert "Regions" in rustem.__all__
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("max_pixels", [4_000, 15_000, 10**6])
+def test_regions_are_connected_at_every_level_and_size(cat, max_pixels, masked):
+    from scipy import ndimage
+
+    mask = None
+    if masked:  # islands and specks among them
+        mask = ndimage.gaussian_filter(np.random.default_rng(3).random(cat.shape[:2]), 2) > 0.5
+    found = regions(cat, max_pixels=max_pixels, mask=mask)
+    for level in (0.0, 0.2, 0.5, 0.9, 0.999):
+        labels = found.cut(level=level).labels
+        pieces = sum(
+            ndimage.label(labels[area] == label)[1] for label, area in enumerate(ndimage.find_objects(labels), 1)
+        )
+        assert pieces == labels.max() == len(np.unique(labels[labels > 0]))

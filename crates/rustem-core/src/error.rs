@@ -66,6 +66,14 @@ pub enum Error {
         /// Index of the component.
         component: usize,
     },
+    /// More memory is needed than there is.
+    #[error("{what} would take {:.1} GB of memory, which there is not", *bytes as f64 / 1e9)]
+    OutOfMemory {
+        /// What was to be kept.
+        what: &'static str,
+        /// How many bytes were asked for.
+        bytes: u64,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -15,7 +15,7 @@
 //! 4  mixture   colors   dither         parameters | distinct colours | patterns of a palette's colours
 //! 3  samples   covariance   spatial    layout for the kernels | families | pixels beside each other
 //! 2  parallel   morton                 threads | the order of near things
-//! 1  error   element   simd            what goes wrong | numbers of callers | CPUs
+//! 1  error   element   simd   memory   what goes wrong | numbers of callers | CPUs | room for what is large
 //! ```
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare values that must be equal to the bit"))]
@@ -28,6 +28,7 @@ pub mod em;
 pub mod error;
 mod kernels;
 pub mod kmeans;
+pub mod memory;
 pub mod mixture;
 pub mod morton;
 pub mod parallel;

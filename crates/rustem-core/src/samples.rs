@@ -6,6 +6,7 @@ use fearless_simd::Simd;
 
 use crate::element::{Element, with_known_features};
 use crate::error::{Error, Result};
+use crate::memory::check_room;
 use crate::morton;
 use crate::parallel::LEAST_WORK;
 use crate::simd::{Aligned, Real, dispatch, level};
@@ -22,6 +23,8 @@ const MIN_SORTED_COMPONENTS: usize = 8;
 /// More samples are sorted part by part, in the cache: their tiles are as compact as those of a picture of this size.
 const SORTED_TOGETHER: usize = 1 << 17;
 
+/// Bytes that are kept of a sample beside its values: its place in an order, a key to sort by, a weight, a label.
+const BYTES_BESIDE: usize = 32;
 /// Standardised values are cut off here for predictions: with the steepest factors their squares stay far from overflow.
 const FARTHEST: f64 = 1e130;
 
@@ -74,7 +77,7 @@ impl<T: Real> Samples<T> {
     /// No samples or no weight; lengths that do not fit; NaN, infinite or too large values; negative weights.
     pub fn new<E: Element>(rows: &[E], n_features: usize, weights: Option<&[f64]>, unit: f64) -> Result<Self> {
         let (weights, frame) = check(rows, n_features, weights, &[])?;
-        Ok(Self::lay_out(rows, &weights, (frame, unit), Vec::new()))
+        Self::lay_out(rows, &weights, (frame, unit), Vec::new())
     }
 
     /// Like [`Self::new`], for a fit of many passes with `n_components`: sorted into compact tiles where that pays, so
@@ -105,7 +108,7 @@ impl<T: Real> Samples<T> {
                 order.extend(morton::sorted(rows, n_features).into_iter().map(|key| first + key as u32));
             }
         }
-        let mut samples = Self::lay_out(rows, &weights, (frame, unit), order);
+        let mut samples = Self::lay_out(rows, &weights, (frame, unit), order)?;
         if sorted || pays {
             samples.boxes = boxes(&samples.values, n_features);
         }
@@ -132,7 +135,7 @@ impl<T: Real> Samples<T> {
         let scaled = Frame { center, scale: frame.scale * unit, ratios: frame.ratios.clone() };
         let single = size_of::<T>() == size_of::<f32>();
         let far = far_rows(rows, &scaled, if single { limit } else { FARTHEST })?;
-        let mut samples = Self::lay_out(rows, weights, (scaled, unit), Vec::new());
+        let mut samples = Self::lay_out(rows, weights, (scaled, unit), Vec::new())?;
         for row in &far {
             let tile = &mut samples.values[row / TILE * TILE * d..][..TILE * d];
             for value in tile[row % TILE..].iter_mut().step_by(TILE) {
@@ -146,10 +149,16 @@ impl<T: Real> Samples<T> {
         Ok((samples, if single { far } else { Vec::new() }))
     }
 
-    fn lay_out<E: Element>(rows: &[E], weights: &Weights, (mut frame, unit): (Frame, f64), order: Vec<u32>) -> Self {
+    fn lay_out<E: Element>(
+        rows: &[E],
+        weights: &Weights,
+        (mut frame, unit): (Frame, f64),
+        order: Vec<u32>,
+    ) -> Result<Self> {
         let d = frame.center.len();
         let n_samples = rows.len() / d;
         let n_tiles = n_samples.div_ceil(TILE);
+        check_room("the samples, laid out for the kernels,", n_tiles * TILE * (d + 1), size_of::<T>())?;
         // Where the last tile is short, its last sample is repeated without weight.
         let row_of = |sample: usize| order.get(sample).map_or(sample.min(n_samples - 1), |row| *row as usize);
         let mut values = Aligned::new(n_tiles * TILE * d);
@@ -172,7 +181,7 @@ impl<T: Real> Samples<T> {
         frame.center.iter_mut().for_each(|value| *value /= unit);
         frame.scale /= unit;
         let (len, weights, total_weight) = (n_samples, tile_weights, weights.total);
-        Self { len, n_features: d, values, weights, total_weight, order, boxes: Vec::new(), frame }
+        Ok(Self { len, n_features: d, values, weights, total_weight, order, boxes: Vec::new(), frame })
     }
 
     /// About `count` samples that stand for all, in their order here: one at each of as many equal steps of weight.
@@ -356,6 +365,7 @@ pub(crate) fn check_rows<'a, E>(rows: &[E], n_features: usize, weights: Option<&
     if rows.len() != whole {
         return Err(Error::Length { what: "samples", expected: whole, found: rows.len() });
     }
+    check_room("what is kept of each sample", n_samples, BYTES_BESIDE)?;
     Weights::new(weights, n_samples)
 }
 

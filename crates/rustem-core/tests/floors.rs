@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, a folder or a single file, and its floor.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("error", 1),
     ("element", 1),
     ("simd", 1),
+    ("memory", 1),
     ("parallel", 2),
     ("morton", 2),
     ("samples", 3),

@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rustem_core::error::{Error, Result};
+use rustem_core::memory::check_room;
 use rustem_core::parallel::Threads;
+
+/// Memory in which threads can start, and what is small finds its place.
+const LEAST_ROOM: usize = 48 << 20;
 
 /// Does `work` on up to `n_threads` threads while other threads of Python run; asks about every 50 ms whether Ctrl-C was
 /// pressed. What `progress`, or else the core, fails with is raised.
@@ -18,6 +22,7 @@ pub(crate) fn run<R: Send>(
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&Threads, &mut Report) -> Result<R> + Send,
 ) -> PyResult<R> {
+    check_room("the work of the threads", LEAST_ROOM, 1).map_err(|error| raise(py, error))?;
     let mut report = Report { progress, failure: None };
     // A panic would pass every `except Exception`.
     let guarded = AssertUnwindSafe(|| work(&Threads::new(n_threads, &interrupted), &mut report));
@@ -72,6 +77,7 @@ fn interrupted() -> bool {
 pub(crate) fn raise(py: Python, error: Error) -> PyErr {
     match error {
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        Error::OutOfMemory { .. } => PyMemoryError::new_err(error.to_string()),
         other => {
             let message = other.to_string();
             py.import("rustem.exceptions")

@@ -14,11 +14,13 @@ from rustem.arguments import (
     InitParams,
     Progress,
     RandomState,
+    check_components,
     check_integer,
     check_number,
     check_samples,
     check_seed,
     check_threads,
+    check_unit,
     check_weights,
     progress_callback,
     warn_caller,
@@ -262,7 +264,7 @@ def fit_mixture(
     rows = check_samples(samples)
     weights = check_weights(sample_weight, len(rows))
     floor = _checked_floor(covariance_floor, rows.shape[1])
-    return fit_samples(rows, weights, unit, n_components, floor, options, progress)
+    return fit_samples(rows, weights, check_unit(unit), n_components, floor, options, progress)
 
 
 def fit_samples(
@@ -275,7 +277,7 @@ def fit_samples(
     progress: Progress,
 ) -> FitResult:
     """Fit checked samples (n, d) by checked options; ``floor`` is one variance, or one for each feature (d,)."""
-    k, d = check_integer("n_components", n_components), rows.shape[1]
+    k, d = check_components(n_components), rows.shape[1]
     alike = options.covariance_type == "spherical" or bool((floor == floor.mean()).all())
     start: _core._StartOptions = {
         "n_components": k,

@@ -11,13 +11,16 @@ from rustem import _core
 from rustem.arguments import (
     CovarianceType,
     RandomState,
+    check_choice,
     check_integer,
     check_samples,
     check_seed,
     check_threads,
+    check_unit,
     check_weights,
 )
 from rustem.exceptions import InvalidInputError
+from rustem.mixture.covariances import FAMILIES, shape_of
 
 if TYPE_CHECKING:
     import os
@@ -46,6 +49,24 @@ class Mixture:
     means: NDArray[np.float64]
     covariances: NDArray[np.float64]
     covariance_type: CovarianceType
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "means", "covariances"):
+            try:
+                values = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+            except (TypeError, ValueError):
+                raise InvalidInputError(f"{name} of a mixture are no array of numbers") from None
+            object.__setattr__(self, name, values)
+        if self.means.ndim != 2 or 0 in self.means.shape:
+            raise InvalidInputError(f"means have shape {self.means.shape}: give (k, d), a row for each component")
+        check_choice("covariance_type", self.covariance_type, FAMILIES)
+        k, d = self.means.shape
+        shapes = {"weights": (k,), "covariances": shape_of(self.covariance_type, k, d)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise InvalidInputError(f"{name} have shape {getattr(self, name).shape}: for these means give {shape}")
+        if not self.weights.sum() > 0:
+            raise InvalidInputError(f"weights sum to {self.weights.sum():g}: they are shares, which sum to 1")
 
     @property
     def n_components(self) -> int:
@@ -82,17 +103,20 @@ class Mixture:
 
     def predict(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[np.uint32]:
         """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``."""
-        return _core.label(self._check(samples), None, unit, core_parameters(self), check_threads(n_threads))[0]
+        rows, unit = self._check(samples), check_unit(unit)
+        return _core.label(rows, None, unit, core_parameters(self), check_threads(n_threads))[0]
 
     def predict_proba(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[Any]:
         """Responsibilities (n, k), each row summing to one: float64 for float64 ``samples``, else float32."""
-        return _core.responsibilities(self._check(samples), unit, core_parameters(self), check_threads(n_threads))
+        rows, unit = self._check(samples), check_unit(unit)
+        return _core.responsibilities(rows, unit, core_parameters(self), check_threads(n_threads))
 
     def score_samples(
         self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None
     ) -> NDArray[np.float64]:
         """Log-density (n,) in nats at each of the (n, d) ``samples``."""
-        return _core.log_densities(self._check(samples), unit, core_parameters(self), check_threads(n_threads))
+        rows, unit = self._check(samples), check_unit(unit)
+        return _core.log_densities(rows, unit, core_parameters(self), check_threads(n_threads))
 
     def score(
         self,
@@ -105,7 +129,7 @@ class Mixture:
         """Weighted mean log-likelihood of the (n, d) ``samples``, in nats per sample."""
         rows = self._check(samples)
         weights = check_weights(sample_weight, len(rows))
-        return _core.label(rows, weights, unit, core_parameters(self), check_threads(n_threads))[1]
+        return _core.label(rows, weights, check_unit(unit), core_parameters(self), check_threads(n_threads))[1]
 
     def sample(self, n_samples: int, random_state: RandomState = 0) -> NDArray[np.float64]:
         """Draws (n_samples, d) samples, in random order."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from rustem.arguments import check_integer
+from rustem.arguments import check_components
 from rustem.exceptions import InvalidInputError
 from rustem.mixture.covariances import full_matrices, inverted, log_determinants
 from rustem.mixture.fitting import fit_mixture
@@ -82,7 +82,7 @@ class Selection:
 
 def check_candidates(candidates: Iterable[int]) -> list[int]:
     """The numbers of components to choose from, in rising order, each once."""
-    numbers = sorted({check_integer("each of candidates", number) for number in candidates})
+    numbers = sorted({check_components(number, "each of candidates") for number in candidates})
     if not numbers:
         raise InvalidInputError("candidates is empty: give the numbers of components to choose from")
     return numbers

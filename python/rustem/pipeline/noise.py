@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rustem.arguments import check_number
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What :func:`rustem.segment` takes for noise or shading, as a share of each channel's spread.
 NOISE = 0.12
+# A hundred times a channel's spread leaves nothing to tell apart.
+_MOST_NOISE = 100.0
 
 # A value that more pixels have than this share of all counts as if so many had it: grounds and what stands for no data
 # say little about the spread of what is shown.
@@ -19,6 +23,11 @@ _MOST_OF_ONE_VALUE = 0.05
 _MOST_ROWS = 1 << 14
 # Of a channel's spread, where values have no steps.
 _LEAST = 1e-3
+
+
+def check_noise(noise: float) -> float:
+    """``noise`` as a float that a channel's spread may be multiplied with."""
+    return check_number("noise", noise, most=_MOST_NOISE)
 
 
 def noise_floor(features: NDArray[Any], counts: NDArray[np.float64] | None, white: float, noise: float) -> NDArray[Any]:

@@ -44,6 +44,8 @@ def given_colors(colors: Any, name: str, space: Space) -> NDArray[Any]:
         rows = rows[:, np.newaxis]
     if rows.ndim != 2 or len(rows) == 0 or rows.dtype.kind not in "uif":
         raise InvalidInputError(f"{name} has shape {rows.shape}: give (k, {space.channels}) with at least one colour")
+    if not np.isfinite(rows).all():
+        raise InvalidInputError(f"{name} holds colours that are NaN or infinite: give finite numbers")
     return _in_channels(_in_type(rows, name, space), name, space)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Regions", "regions"]
 
-STAGES = ("colours", "texture", "edges", "superpixels", "merging", "borders")
+STAGES = ("colours", "texture", "edges", "superpixels", "borders", "merging")
 DEFAULT_LEVEL = 0.5
 
 

@@ -17,7 +17,7 @@ from rustem.arguments import (
 from rustem.mixture.fitting import FitOptions
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import open_inputs
-from rustem.pipeline.noise import NOISE
+from rustem.pipeline.noise import NOISE, check_noise
 from rustem.segmentation.labelling import apply_mixture, fit_colors, label_colors, label_picture, split_fit
 from rustem.segmentation.result import Segmentation
 
@@ -181,7 +181,7 @@ def segment(
     min_size = check_integer("min_size", min_size)
     inputs = open_inputs(image, mask, channel_axis)
     table = count_colors(inputs.pictures, color_space, check_threads(n_threads))
-    floor = table.floor(check_number("noise", noise)) + check_number("reg_covar", reg_covar)
+    floor = table.floor(check_noise(noise)) + check_number("reg_covar", reg_covar)
     if mixture is not None:
         fit, n_requested = apply_mixture(mixture, table), mixture.n_components
     else:

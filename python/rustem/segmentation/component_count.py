@@ -14,7 +14,7 @@ from rustem.mixture import Mixture
 from rustem.mixture.covariances import full_matrices
 from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
 from rustem.pipeline.inputs import open_inputs, rows_of
-from rustem.pipeline.noise import NOISE, noise_floor
+from rustem.pipeline.noise import NOISE, check_noise, noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,6 +124,8 @@ def select_components(
     if criterion not in CRITERIA:
         raise InvalidInputError(f"criterion is {criterion!r}: choose one of {', '.join(CRITERIA)}")
     size = None if n_effective is None else check_number("n_effective", n_effective)
+    if size == 0:
+        raise InvalidInputError("n_effective is 0: give a number above 0")
     threads, seed = check_threads(n_threads), check_seed(random_state)
     pictures: tuple[MaskedPicture, ...] = ()
     if not isinstance(data, str | os.PathLike) and not hasattr(data, "getbands") and np.ndim(data) == 2:
@@ -131,7 +133,7 @@ def select_components(
     else:
         pictures = open_inputs([data], [mask], channel_axis).pictures
         rows = pictures[0].rows()
-    noise = check_number("noise", noise)
+    noise = check_noise(noise)
     return _select(rows, pictures, numbers, criterion, covariance_type, noise, size, color_space, seed, threads)
 
 

@@ -2,11 +2,12 @@
 //!
 //! Each channel's values are numbered in rising order, and these numbers are counted instead.
 
-use super::count;
 use super::hash_table::{STRIPE, STRIPES};
 use super::pixels::{BLOCK, Colors, FEW};
+use super::{BYTES_OF_A_COLOR, count};
 use crate::element::{Channel, Float};
 use crate::error::Result;
+use crate::memory::check_room;
 use crate::parallel::{Pool, Threads};
 
 /// The most values that numbers of 16 bits tell apart.
@@ -31,6 +32,7 @@ pub fn count_floats<F: Float>(
     if !(1..=4).contains(&channels) || index.len() * channels != pixels.len() {
         return Ok(None);
     }
+    check_room("distinct colours", index.len(), BYTES_OF_A_COLOR)?;
     let picture = FloatPixels { pixels, channels, mask };
     if picture.is_hopeless() {
         return Ok(None);

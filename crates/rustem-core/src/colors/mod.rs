@@ -17,6 +17,7 @@ mod pixels;
 
 use crate::element::Channel;
 use crate::error::{Error, Result};
+use crate::memory::check_room;
 use crate::morton::Keys;
 use crate::parallel::Threads;
 
@@ -33,6 +34,9 @@ use pixels::Pixels;
 const BITMAP_BITS: usize = 24;
 /// Counting pays up to so many colours per pixel; looking them up in a hash table takes longer.
 const MOST_COLORS: (f64, f64) = (0.8, 0.5);
+/// Bytes that are kept of a colour while it is counted: of every pixel, where all differ.
+const BYTES_OF_A_COLOR: usize = 24;
+
 /// Counts the distinct rows of `pixels` (n, channels), 1 to 4 channels, and writes the number of each pixel's colour
 /// to `index` (n,). Pixels that `mask` leaves out are not counted; their index is the number of colours.
 ///
@@ -47,6 +51,7 @@ pub fn count<C: Channel>(
     index: &mut [u32],
     threads: &Threads,
 ) -> Result<Option<Colors<C>>> {
+    check_room("distinct colours", index.len(), BYTES_OF_A_COLOR)?;
     match channels {
         1 => count_rows::<C, 1>(pixels, mask, index, threads),
         2 => count_rows::<C, 2>(pixels, mask, index, threads),

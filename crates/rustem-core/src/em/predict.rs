@@ -4,6 +4,7 @@ use super::e_step::TILES_PER_RUN;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::{Densities, Posterior, posterior_tile};
+use crate::memory::check_room;
 use crate::mixture::Mixture;
 use crate::parallel::{LEAST_WORK, Threads};
 use crate::samples::{Samples, TILE, check_rows};
@@ -121,6 +122,7 @@ impl<T: Real> Part<T> {
 
     fn responsibilities(&self, threads: &Threads) -> Result<Vec<T>> {
         let k = self.densities.n_components;
+        check_room("the responsibilities", self.samples.len().saturating_mul(k), size_of::<T>())?;
         let mut rows = vec![T::default(); self.samples.len() * k];
         for_each_tile(&self.samples, &self.densities, threads, &mut rows, k, |posterior, _, rows| {
             for (lane, row) in rows.chunks_exact_mut(k).enumerate() {

@@ -8,6 +8,7 @@ use super::start::{Method, Start, initialize, search};
 use super::{Config, Fit, fit};
 use crate::covariance::CovarianceType;
 use crate::error::{Error, Result};
+use crate::memory::check_room;
 use crate::parallel::{Progress, Threads};
 use crate::samples::Samples;
 use crate::simd::Real;
@@ -19,6 +20,8 @@ pub type Labelled = (Fit, Vec<u32>, f64);
 const SIDE_BY_SIDE: usize = 1 << 26;
 /// Restarts that each thread does before their progress is reported.
 const RESTARTS_PER_THREAD: usize = 4;
+/// Mixtures and moments that are kept at a time, at least.
+const COPIES: usize = 6;
 
 /// Fits k components from `n_init` starts (at least one) and keeps the first of the most likely.
 ///
@@ -38,6 +41,8 @@ pub fn fit_best<T: Real>(
     threads: &Threads,
     progress: Progress,
 ) -> Result<Labelled> {
+    let numbers = family.values_each(samples.n_features()).saturating_add(samples.n_features() + 1);
+    check_room("so many components", k.saturating_mul(numbers), COPIES * size_of::<f64>())?;
     let one_fit = |restart: usize, threads: &Threads, progress: Progress| -> Result<Labelled> {
         let start = Start { seed: start.nth_seed(restart), ..start.clone() };
         let config = Config { acceleration: after(config.acceleration, start.method), ..config };

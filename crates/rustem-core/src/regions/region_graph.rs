@@ -85,25 +85,37 @@ impl Border {
     }
 }
 
-/// What the tree is made from.
-pub(super) struct Evidence<'a> {
-    /// Superpixels (height, width) and their number.
-    pub labels: &'a [u32],
-    /// Number of superpixels.
+/// Superpixels of a picture, each in one piece.
+pub(super) struct Superpixels {
+    /// Superpixel of each pixel of the shrunken picture, from which statistics are taken.
+    pub cells: Vec<u32>,
+    /// Superpixel of each pixel (height, width).
+    pub labels: Vec<u32>,
+    /// Their number. Some may have no cell.
     pub n: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// Pixels in a row of a cell.
+    pub factor: usize,
+}
+
+/// What the tree is made from; of the shrunken picture, but for the superpixels.
+pub(super) struct Evidence {
+    /// What is merged.
+    pub superpixels: Superpixels,
     /// Colours of the pixels.
-    pub colors: &'a ColorImage,
+    pub colors: ColorImage,
     /// Responsibilities of the pixels.
-    pub texture: &'a SoftTexture,
+    pub texture: SoftTexture,
     /// Texture edges.
-    pub edges: &'a [Edges; 2],
+    pub edges: [Edges; 2],
     /// Colour edges.
-    pub color_edges: &'a ColorEdges,
+    pub color_edges: ColorEdges,
 }
 
 /// Sizes and sums of colours and responsibilities.
 pub(super) fn region_sums(evidence: &Evidence, threads: &Threads) -> Result<Vec<Region>> {
-    let Evidence { labels, n, colors, texture, .. } = evidence;
+    let Evidence { superpixels: Superpixels { cells: labels, n, .. }, colors, texture, .. } = evidence;
     // Pixels by superpixel, so that each superpixel is summed by one thread in one order.
     let mut ends = vec![0_usize; n + 1];
     for label in labels.iter().filter(|label| **label != OUTSIDE) {
@@ -135,14 +147,13 @@ struct Meeting {
 
 /// The pairs of superpixels that touch, the smaller label first, the normal of each of their borders (columns, rows) from
 /// the smaller label to the larger, and all places where they meet.
-fn meetings(evidence: &Evidence) -> (Vec<[u32; 2]>, Vec<[f32; 2]>, Vec<Meeting>) {
-    let Evidence { labels, n, colors, .. } = evidence;
-    let width = colors.width;
+fn meetings(superpixels: &Superpixels) -> (Vec<[u32; 2]>, Vec<[f32; 2]>, Vec<Meeting>) {
+    let Superpixels { labels, n, width, .. } = superpixels;
     // A superpixel has few neighbours: a list is searched faster than a map.
     let mut known: Vec<Vec<(u32, usize)>> = vec![Vec::new(); *n];
     let (mut pairs, mut normals, mut meetings) = (Vec::new(), Vec::new(), Vec::new());
     for (pixel, label) in labels.iter().enumerate().filter(|(_, label)| **label != OUTSIDE) {
-        for (step, down) in [(1, false), (width, true)] {
+        for (step, down) in [(1, false), (*width, true)] {
             let on_the_picture = if down { pixel + width < labels.len() } else { (pixel + 1) % width > 0 };
             if !on_the_picture || labels[pixel + step] == *label || labels[pixel + step] == OUTSIDE {
                 continue;
@@ -164,8 +175,9 @@ fn meetings(evidence: &Evidence) -> (Vec<[u32; 2]>, Vec<[f32; 2]>, Vec<Meeting>)
 
 /// Lengths of borders, and mean strengths along them, read in the direction of each border's mean normal.
 pub(super) fn add_borders(evidence: &Evidence, regions: &mut [Region]) {
-    let Evidence { colors, edges, color_edges, .. } = evidence;
-    let (pairs, normals, meetings) = meetings(evidence);
+    let Evidence { superpixels, edges, color_edges, .. } = evidence;
+    let Superpixels { width, factor, .. } = superpixels;
+    let (pairs, normals, meetings) = meetings(superpixels);
     let direction = |[x, y]: &[f32; 2]| {
         let turn = y.atan2(*x) / std::f32::consts::PI * DIRECTIONS as f32;
         turn.round().rem_euclid(DIRECTIONS as f32) as usize
@@ -173,8 +185,9 @@ pub(super) fn add_borders(evidence: &Evidence, regions: &mut [Region]) {
     let directions: Vec<usize> = normals.iter().map(direction).collect();
     let mut borders = vec![Border::default(); pairs.len()];
     for Meeting { border, pixel, down } in meetings {
-        let (y, x) = (pixel / colors.width, pixel % colors.width);
+        let (y, x) = (pixel / width, pixel % width);
         let (y2, x2) = if down { (y + 1, x) } else { (y, x + 1) };
+        let [y, x, y2, x2] = [y, x, y2, x2].map(|place| place / factor);
         let both = |strength: &dyn Fn(usize, usize) -> f32| 0.5 * f64::from(strength(y, x) + strength(y2, x2));
         let direction = directions[border];
         borders[border].add(&Border {
