@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from typing import TYPE_CHECKING, Any, cast
@@ -16,33 +17,44 @@ if TYPE_CHECKING:
 
     from rustem.arguments import CovarianceType
 
-VERSION = 1
+VERSION = 2  # 1 did not know on what pictures a mixture was fitted
 # No mixture that anybody fits is larger than this when unpacked; a bomb is.
 MAX_BYTES = 1 << 30
 ARRAYS = ("weights", "means", "covariances")
 
 
-def write(path: str | os.PathLike[str], arrays: dict[str, NDArray[Any]], covariance_type: str, overwrite: bool) -> None:
+def write(
+    path: str | os.PathLike[str],
+    arrays: dict[str, NDArray[Any]],
+    covariance_type: str,
+    fitted_on: dict[str, Any] | None,
+    overwrite: bool,
+) -> None:
     """The archive at ``path``, whole or not at all."""
     from rustem.atomic_write import write_atomically
 
     contents: dict[str, Any] = {"rustem_mixture": VERSION, **arrays, "covariance_type": covariance_type}
+    if fitted_on is not None:
+        contents["fitted_on"] = json.dumps(fitted_on)
     write_atomically(path, lambda file: np.savez(file, **contents), overwrite)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], str]:
-    """Parameters and covariance type, their shapes and values checked."""
+def read(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, NDArray[np.float64]], str, dict[str, Any] | None]:
+    """Parameters, covariance type and kind of pictures, all checked."""
     name = os.fsdecode(path)
-    version, covariance_type, arrays = _unpack(path, name)
+    version, covariance_type, arrays, fitted_on = _unpack(path, name)
     if version > VERSION:
         raise InvalidInputError(f"{name}: saved by a newer rustem (format {version}): update rustem")
-    fault = _fault(arrays, covariance_type)
+    fault = _fault(arrays, covariance_type) or _fault_of_kind(fitted_on)
     if fault:
         raise InvalidInputError(f"{name}: this mixture is damaged: {fault}")
-    return {key: np.ascontiguousarray(value, dtype=np.float64) for key, value in arrays.items()}, covariance_type
+    checked = {key: np.ascontiguousarray(value, dtype=np.float64) for key, value in arrays.items()}
+    return checked, covariance_type, fitted_on
 
 
-def _unpack(path: str | os.PathLike[str], name: str) -> tuple[int, str, dict[str, NDArray[Any]]]:
+def _unpack(path: str | os.PathLike[str], name: str) -> tuple[int, str, dict[str, NDArray[Any]], dict[str, Any] | None]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -50,7 +62,8 @@ def _unpack(path: str | os.PathLike[str], name: str) -> tuple[int, str, dict[str
             raise InvalidInputError(f"{name}: {size / 2**30:.1f} GB when unpacked: this is no mixture")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ARRAYS}
-            return int(archive["rustem_mixture"]), str(archive["covariance_type"]), arrays
+            fitted_on = json.loads(str(archive["fitted_on"])) if "fitted_on" in archive else None
+            return int(archive["rustem_mixture"]), str(archive["covariance_type"]), arrays, fitted_on
     except (FileNotFoundError, IsADirectoryError, PermissionError, InvalidInputError):
         raise
     except Exception as error:  # whatever a broken archive makes zipfile and NumPy raise
@@ -71,6 +84,20 @@ def _fault(arrays: dict[str, NDArray[Any]], covariance_type: str) -> str | None:
     if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
         return "weights that do not sum to one"
     return None if _positive_definite(covariances, covariance_type) else "covariances that are not positive-definite"
+
+
+def _fault_of_kind(fitted_on: Any) -> str | None:
+    """What is wrong with the kind of pictures."""
+    if fitted_on is None:
+        return None
+    if not isinstance(fitted_on, dict) or fitted_on.keys() != {"dtype", "color_space", "lowest", "highest"}:
+        return "another record of its pictures"
+    valid = (
+        fitted_on["dtype"] in ("uint8", "uint16", "float32", "float64")
+        and fitted_on["color_space"] in ("srgb", "linear", "lab", "oklab")
+        and all(isinstance(fitted_on[key], float) and np.isfinite(fitted_on[key]) for key in ("lowest", "highest"))
+    )
+    return None if valid else "pictures of no known kind"
 
 
 def _positive_definite(covariances: NDArray[Any], covariance_type: str) -> bool:

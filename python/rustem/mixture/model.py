@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,6 +28,36 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@dataclass(frozen=True)
+class FittedOn:
+    """The kind of pictures that a mixture was fitted on, so that it is applied to others as to those.
+
+    Parameters
+    ----------
+    dtype : str
+        Type of the pixels: "uint8", "uint16", "float32" or "float64".
+    color_space : str
+        Where the mixture is: "srgb", "linear", "lab" or "oklab".
+    lowest, highest : float
+        Ends of the pixels' values.
+    """
+
+    dtype: str
+    color_space: str
+    lowest: float
+    highest: float
+
+    @property
+    def white(self) -> float:
+        """What whole numbers were divided by; 1 for floats, which were taken as they are."""
+        return float(np.iinfo(self.dtype).max) if np.dtype(self.dtype).kind == "u" else 1.0
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the mixture is over values from 0 to 1, whatever the type of the pictures was."""
+        return self.white > 1 or (self.lowest >= 0 and self.highest <= 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """The parameters of a Gaussian mixture with k components over d features.
@@ -43,12 +73,15 @@ class Mixture:
         "spherical".
     covariance_type : {"full", "tied", "diag", "spherical"}
         The family of the covariances.
+    fitted_on : FittedOn, optional
+        Of what pictures, where :func:`rustem.segment` fitted it; None for one over samples.
     """
 
     weights: NDArray[np.float64]
     means: NDArray[np.float64]
     covariances: NDArray[np.float64]
     covariance_type: CovarianceType
+    fitted_on: FittedOn | None = None
 
     def __post_init__(self) -> None:
         for name in ("weights", "means", "covariances"):
@@ -101,21 +134,28 @@ class Mixture:
     def __repr__(self) -> str:
         return f"Mixture(n_components={self.n_components}, n_features={self.n_features}, {self.covariance_type!r})"
 
-    def predict(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[np.uint32]:
-        """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``."""
-        rows, unit = self._check(samples), check_unit(unit)
+    def predict(
+        self, samples: ArrayLike, *, unit: float | None = None, n_threads: int | None = None
+    ) -> NDArray[np.uint32]:
+        """Most probable component (n,) of each of the (n, d) ``samples``, whose values are divided by ``unit``.
+
+        By default ``unit`` is 1; for whole numbers and a mixture that was fitted on pictures, the white of their type.
+        """
+        rows, unit = self._check(samples, unit)
         return _core.label(rows, None, unit, core_parameters(self), check_threads(n_threads))[0]
 
-    def predict_proba(self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None) -> NDArray[Any]:
+    def predict_proba(
+        self, samples: ArrayLike, *, unit: float | None = None, n_threads: int | None = None
+    ) -> NDArray[Any]:
         """Responsibilities (n, k), each row summing to one: float64 for float64 ``samples``, else float32."""
-        rows, unit = self._check(samples), check_unit(unit)
+        rows, unit = self._check(samples, unit)
         return _core.responsibilities(rows, unit, core_parameters(self), check_threads(n_threads))
 
     def score_samples(
-        self, samples: ArrayLike, *, unit: float = 1.0, n_threads: int | None = None
+        self, samples: ArrayLike, *, unit: float | None = None, n_threads: int | None = None
     ) -> NDArray[np.float64]:
         """Log-density (n,) in nats at each of the (n, d) ``samples``."""
-        rows, unit = self._check(samples), check_unit(unit)
+        rows, unit = self._check(samples, unit)
         return _core.log_densities(rows, unit, core_parameters(self), check_threads(n_threads))
 
     def score(
@@ -123,13 +163,13 @@ class Mixture:
         samples: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        unit: float = 1.0,
+        unit: float | None = None,
         n_threads: int | None = None,
     ) -> float:
         """Weighted mean log-likelihood of the (n, d) ``samples``, in nats per sample."""
-        rows = self._check(samples)
+        rows, unit = self._check(samples, unit)
         weights = check_weights(sample_weight, len(rows))
-        return _core.label(rows, weights, check_unit(unit), core_parameters(self), check_threads(n_threads))[1]
+        return _core.label(rows, weights, unit, core_parameters(self), check_threads(n_threads))[1]
 
     def sample(self, n_samples: int, random_state: RandomState = 0) -> NDArray[np.float64]:
         """Draws (n_samples, d) samples, in random order."""
@@ -159,7 +199,8 @@ class Mixture:
         from rustem.mixture import files
 
         arrays = {"weights": self.weights, "means": self.means, "covariances": self.covariances}
-        files.write(path, arrays, self.covariance_type, overwrite)
+        fitted_on = None if self.fitted_on is None else asdict(self.fitted_on)
+        files.write(path, arrays, self.covariance_type, fitted_on, overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
@@ -172,8 +213,9 @@ class Mixture:
         """
         from rustem.mixture import files
 
-        arrays, covariance_type = files.read(path)
-        return cls(**arrays, covariance_type=cast("CovarianceType", covariance_type))
+        arrays, covariance_type, fitted_on = files.read(path)
+        known = None if fitted_on is None else FittedOn(**fitted_on)
+        return cls(**arrays, covariance_type=cast("CovarianceType", covariance_type), fitted_on=known)
 
     @classmethod
     def from_sklearn(cls, model: Any) -> Mixture:
@@ -208,11 +250,21 @@ class Mixture:
         model.lower_bound_, model.lower_bounds_ = -np.inf, []
         return model
 
-    def _check(self, samples: ArrayLike) -> NDArray[Any]:
+    def _check(self, samples: ArrayLike, unit: float | None) -> tuple[NDArray[Any], float]:
+        """The samples as the core takes them, and what their values are divided by."""
         rows = check_samples(samples)
         if rows.shape[1] != self.n_features:
             raise InvalidInputError(f"samples have {rows.shape[1]} features, but the mixture has {self.n_features}")
-        return rows
+        if unit is not None:
+            return rows, check_unit(unit)
+        if self.fitted_on is None or rows.dtype.kind == "f":
+            return rows, 1.0
+        if self.fitted_on.color_space != "srgb":
+            space = self.fitted_on.color_space
+            raise InvalidInputError(
+                f"the mixture is over {space}, not over colours as they are: use segment(mixture=...)"
+            )
+        return rows, float(np.iinfo(rows.dtype).max) if self.fitted_on.is_scaled else 1.0
 
 
 def core_parameters(mixture: Mixture) -> _core._Mixture:

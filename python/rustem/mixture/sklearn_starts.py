@@ -74,9 +74,7 @@ def start(
     return weights, means, covariances
 
 
-def _tied(
-    samples: NDArray[Any], sample_weight: Floats | None, mass: Floats, means: Floats
-) -> Floats:
+def _tied(samples: NDArray[Any], sample_weight: Floats | None, mass: Floats, means: Floats) -> Floats:
     """Squares of *all* samples less those of the means, over the mass: also where most samples have none."""
     weighted = samples if sample_weight is None else samples * sample_weight[:, np.newaxis]
     squares = weighted.astype(np.float64, copy=False).T @ samples

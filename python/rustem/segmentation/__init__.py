@@ -18,7 +18,8 @@ from rustem.mixture.fitting import FitOptions
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import open_inputs
 from rustem.pipeline.noise import NOISE, check_noise
-from rustem.segmentation.labelling import apply_mixture, fit_colors, label_colors, label_picture, split_fit
+from rustem.segmentation.given_mixture import apply_mixture, as_fitted
+from rustem.segmentation.labelling import fit_colors, label_colors, label_picture, split_fit
 from rustem.segmentation.result import Segmentation
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
         min_size: int
         mask: Any
         channel_axis: int | None
-        color_space: ColorSpace
+        color_space: ColorSpace | None
         progress: Progress
         n_threads: int | None
 
@@ -85,7 +86,7 @@ def segment(
     min_size: int = 1,
     mask: Any = None,
     channel_axis: int | None = -1,
-    color_space: ColorSpace = "srgb",
+    color_space: ColorSpace | None = None,
     progress: Progress = None,
     n_threads: int | None = None,
 ) -> Segmentation | list[Segmentation]:
@@ -109,9 +110,10 @@ def segment(
         areas and for their speckle. 0.2 and more make components of one width, as "spherical" or k-means have them. It
         never counts for less than that rounding (of floats, for less than a thousandth of the spread).
     mixture : Mixture, optional
-        A mixture fitted before, over colours scaled as here: nothing is fitted, its components are the labels, in its
-        order, and the palette shows its means, the same for each picture of a series. All arguments of the fit are
-        ignored then.
+        A mixture fitted before: nothing is fitted, its components are the labels, in its order, and the palette shows
+        its means, the same for each picture of a series. All arguments of the fit are ignored then. A mixture remembers
+        its colour space and the type of its pictures: floats that hold the same whole numbers are taken as those. One
+        that was fitted on samples is over colours scaled as here.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         "full" follows shades of one material best; "spherical" is closest to a palette by k-means.
     tol : float, default 3e-5
@@ -140,8 +142,9 @@ def segment(
         Only True pixels take part and get a label. For a list of pictures, a list with a mask or None for each.
     channel_axis : int or None, default -1
         The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
-    color_space : {"srgb", "linear", "lab", "oklab"}, default "srgb"
-        Where the mixture is fitted; palette and pictures come back in the picture's own space.
+    color_space : {"srgb", "linear", "lab", "oklab"}, optional
+        Where the mixture is fitted, by default "srgb", or where the given one was; palette and pictures come back in
+        the picture's own space.
     progress : bool or callable, optional
         True shows a bar; a function is called with (iteration, log-likelihood).
     n_threads : int, optional
@@ -180,6 +183,9 @@ def segment(
     """
     min_size = check_integer("min_size", min_size)
     inputs = open_inputs(image, mask, channel_axis)
+    if mixture is not None:
+        inputs, color_space = as_fitted(inputs, mixture, color_space)
+    color_space = color_space or "srgb"
     table = count_colors(inputs.pictures, color_space, check_threads(n_threads))
     floor = table.floor(check_noise(noise)) + check_number("reg_covar", reg_covar)
     if mixture is not None:
@@ -202,7 +208,7 @@ def segment(
             from rustem.segmentation.component_count import choose
 
             n_components = choose(inputs, options, noise, color_space)
-        fit, n_requested = fit_colors(table, n_components, floor, options, progress), n_components
+        fit, n_requested = fit_colors(table, n_components, floor, options, color_space, progress), n_components
     palette = label_colors(fit, table, color_space, of_means=mixture is not None)
     follows = mixture is None and not inputs.several  # whether the palette is this one picture's
     return inputs.hand_back(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rustem import _core
-from rustem.exceptions import InvalidInputError
 from rustem.images.picture import white_level
 from rustem.mixture import FitResult, Mixture
 from rustem.mixture.fitting import FitOptions, fit_samples
+from rustem.mixture.model import FittedOn
 from rustem.segmentation.result import Segmentation
 from rustem.segmentation.small_components import absorb_small
 
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def fit_colors(
-    table: ColorTable, n_components: int, floor: NDArray[Any], options: FitOptions, progress: Progress
+    table: ColorTable,
+    n_components: int,
+    floor: NDArray[Any],
+    options: FitOptions,
+    color_space: ColorSpace,
+    progress: Progress,
 ) -> FitResult:
     """Fit a mixture to the colours.
 
@@ -39,6 +44,7 @@ def fit_colors(
         weights=mixture.weights[kept] / mixture.weights[kept].sum(),
         means=mixture.means[kept],
         covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
+        fitted_on=FittedOn(table.values.dtype.name, color_space, float(table.values.min()), float(table.values.max())),
     )
     fit = replace(fit, mixture=chosen, on_floor=chosen.on_floor(table.floor(noise=0)))
     if len(kept) < len(order):
@@ -47,18 +53,6 @@ def fit_colors(
     rank = np.empty(len(order), dtype=np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
     return replace(fit, labels=rank[fit.labels])
-
-
-def apply_mixture(mixture: Mixture, table: ColorTable) -> FitResult:
-    """What a fit would give that found ``mixture`` without an iteration."""
-    if not isinstance(mixture, Mixture):
-        raise InvalidInputError(f"mixture is of type {type(mixture).__name__}: give a rustem.Mixture")
-    if table.features.shape[1] != mixture.n_features:
-        found, name = table.features.shape[1], table.pictures[0].picture.name
-        raise InvalidInputError(f"{name} has {found} channels, but the mixture is over {mixture.n_features}")
-    labels = mixture.predict(table.features, unit=table.feature_unit, n_threads=table.n_threads)
-    on_floor = mixture.on_floor(table.floor(noise=0))
-    return FitResult(mixture, np.array([]), True, labels, _score(mixture, table), on_floor)
 
 
 def label_colors(fit: FitResult, table: ColorTable, color_space: ColorSpace, *, of_means: bool) -> NDArray[Any]:
@@ -114,12 +108,13 @@ def split_fit(fit: FitResult, table: ColorTable) -> list[tuple[ColorTable, FitRe
     if len(table.pictures) == 1:
         return [(table, fit)]
     return [
-        (own, replace(fit, labels=fit.labels[rows], log_likelihood=_score(fit.mixture, own)))
+        (own, replace(fit, labels=fit.labels[rows], log_likelihood=score(fit.mixture, own)))
         for own, rows in table.split()
     ]
 
 
-def _score(mixture: Mixture, table: ColorTable) -> float:
+def score(mixture: Mixture, table: ColorTable) -> float:
+    """Mean log-likelihood of the pixels, in nats."""
     return mixture.score(table.features, table.counts, unit=table.feature_unit, n_threads=table.n_threads)
 
 
