@@ -160,7 +160,7 @@ def palette_of_cells(
         return None
     colors = ComparedColors(values, counts.astype(np.float64), Space(color_space, 3, False, values.dtype), n_threads)
     # Nearly all of a cell has the colour that its mean is next to.
-    whole: NDArray[np.bool_] = (np.abs(values - 257.0 * np.rint(values / 257)) <= 0.1 * 257).all(axis=1)
+    whole = np.all(np.abs(values - 257.0 * np.rint(values / 257)) <= 0.1 * 257, axis=1)
     entries, _, n_iter = _search(colors, options, None, report, _COARSE_TOL, whole)
     rounded = np.rint(entries / 257).astype(np.uint16)
     if len(np.unique(rounded, axis=0)) < options.n_colors:  # some are less than a step apart
@@ -309,7 +309,7 @@ def _made_exact(
     entries: NDArray[Any],
     labels: NDArray[np.uint32],
     n_kept: int,
-    whole: NDArray[np.bool_] | np.bool_,
+    whole: NDArray[np.bool_] | None,
 ) -> NDArray[Any] | None:
     """Entries of which most pixels have one colour take that colour, the cheapest first; None where none does.
 
