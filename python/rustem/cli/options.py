@@ -30,7 +30,7 @@ def describe(parser: argparse.ArgumentParser, options: str, description: str, ex
 def add_mixture_options(add: Callable[..., object]) -> None:
     """How a mixture is fitted; ``add`` is a group's ``add_argument``."""
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
-    add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
+    add("--color-space", choices=("srgb", "linear", "lab", "oklab"), help="where to fit (srgb)")
     add_noise_option(add)
     add("--max-iter", type=positive, default=3000, metavar="N", help="most passes (3000)")
     add("--tol", type=tolerance, default=3e-5, metavar="T", help="stop at a smaller gain, in nats per pixel (3e-5)")
