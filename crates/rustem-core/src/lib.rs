@@ -14,8 +14,8 @@
 //! 5  kernels                           the inner loops over tiles of samples
 //! 4  mixture   colors   dither         parameters | distinct colours | patterns of a palette's colours
 //! 3  samples   covariance   spatial    layout for the kernels | families | pixels beside each other
-//! 2  parallel   morton                 threads | the order of near things
-//! 1  error   element   simd   memory   what goes wrong | numbers of callers | CPUs | room for what is large
+//! 2  parallel   morton   memory        threads | the order of near things | room for what is large
+//! 1  error   element   simd            what goes wrong | numbers of callers | CPUs
 //! ```
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "tests compare values that must be equal to the bit"))]

@@ -9,7 +9,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("error", 1),
     ("element", 1),
     ("simd", 1),
-    ("memory", 1),
+    ("memory", 2),
     ("parallel", 2),
     ("morton", 2),
     ("samples", 3),
