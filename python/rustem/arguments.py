@@ -77,6 +77,8 @@ def check_path_first(path: object, second: object, call: str) -> None:
 def check_samples(samples: ArrayLike, name: str = "samples") -> NDArray[Any]:
     """``samples`` as a C-contiguous (n, d) array of uint8, uint16, float32 or float64."""
     array = np.asarray(samples)
+    if np.ma.is_masked(samples):
+        raise InvalidInputError(f"{name} has masked values: leave those rows out first")
     if array.ndim != 2 or 0 in array.shape:
         raise InvalidInputError(f"{name} has shape {array.shape}: give (n, d) with at least one row and one column")
     return np.ascontiguousarray(as_supported(array, name))
@@ -84,8 +86,9 @@ def check_samples(samples: ArrayLike, name: str = "samples") -> NDArray[Any]:
 
 def as_supported(array: NDArray[Any], name: str) -> NDArray[Any]:
     """The array itself if the core takes its type, else one of the nearest type that holds the same values."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.uint8, np.uint16, np.float32, np.float64):
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * 255
     if array.dtype in (np.float16, np.int8, np.int16):

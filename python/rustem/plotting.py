@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 
 def plot_segmentation(
-    segmentation: _Labelled, original: NDArray[Any] | None = None, axes: Sequence[Axes] | None = None
+    segmentation: _Labelled,
+    original: NDArray[Any] | None = None,
+    axes: Sequence[Axes] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Sequence[Axes]:
     """Plot a segmentation: the original, the k colours, and the palette with the share of each colour.
 
@@ -54,6 +57,8 @@ def plot_segmentation(
         The picture it came from; without it, there is no first panel.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw: three axes, or two without `original`. By default a new figure is made.
+    limits : tuple of two float, optional
+        The values of black and white: by default those of the pictures' type, 0 and 1 for floats.
 
     Returns
     -------
@@ -65,11 +70,11 @@ def plot_segmentation(
     ImportError
         If matplotlib is not installed.
     """
-    panels = [] if original is None else [("original", displayable(original))]
-    panels.append((f"{len(segmentation.palette)} colours", displayable(segmentation.image)))
+    panels = [] if original is None else [("original", displayable(original, limits))]
+    panels.append((f"{len(segmentation.palette)} colours", displayable(segmentation.image, limits)))
     axes = _row_of_axes([*[4.0] * len(panels), 1.0], axes)
     _show(axes[:-1], panels)
-    _plot_palette(axes[-1], segmentation)
+    _plot_palette(axes[-1], segmentation, limits)
     return axes
 
 
@@ -169,11 +174,11 @@ def _show(axes: Sequence[Axes], pictures: list[tuple[str, NDArray[Any]]]) -> Non
         panel.set(title=title, xticks=[], yticks=[])
 
 
-def _plot_palette(panel: Axes, segmentation: _Labelled) -> None:
+def _plot_palette(panel: Axes, segmentation: _Labelled, limits: tuple[float, float] | None) -> None:
     """Draw a column of colours, each as high as its share, with the share beside it where there is room."""
     shares = 100 * segmentation.counts / max(1, segmentation.counts.sum())
     tops = np.cumsum(shares)
-    panel.bar(0, shares, width=1, bottom=tops - shares, color=displayable(segmentation.palette[:, None])[:, 0])
+    panel.bar(0, shares, width=1, bottom=tops - shares, color=displayable(segmentation.palette[:, None], limits)[:, 0])
     for top, share in zip(tops, shares, strict=True):
         if share >= 4:
             panel.text(0.6, top - share / 2, f"{share:.0f} %", va="center", fontsize="small")

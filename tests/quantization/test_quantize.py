@@ -319,7 +319,7 @@ def test_wrong_pictures(photograph, tmp_path):
     with pytest.raises(ImageError):
         quantize(tmp_path / "none.png")
     with pytest.raises(InvalidInputError, match="scale it to"):
-        quantize(photograph.astype(np.float32))
+        quantize(photograph.astype(np.float32) * 3)
     broken = photograph / 255.0
     broken[3, 4] = np.nan
     with pytest.raises(InvalidInputError, match="NaN or infinite at \\(3, 4\\)"):

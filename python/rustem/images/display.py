@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# By how much floats may leave [0, 1] and still count as rounded, as a share of the highest.
+_OVERSHOOT = 1e-3
+
+
 def side_by_side(original: NDArray[Any], colors: NDArray[Any], *, gap: int = 8) -> NDArray[Any]:
     """Join two pictures: the original on the left, its k colours on the right.
 
@@ -54,11 +58,12 @@ def side_by_side(original: NDArray[Any], colors: NDArray[Any], *, gap: int = 8) 
     return joined[..., 0] if original.ndim == colors.ndim == 2 else joined
 
 
-def displayable(picture: NDArray[Any]) -> NDArray[np.float64]:
-    """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them."""
+def displayable(picture: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.float64]:
+    """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them; ``limits`` are black and white."""
     channels = _with_channels(picture)
     color = _like(channels, colored=True, transparent=channels.shape[2] in (2, 4))
-    return np.clip(color / white_level(picture.dtype), 0, 1)
+    low, high = (0.0, float(white_level(picture.dtype))) if limits is None else limits
+    return np.clip((color - low) / (high - low), 0, 1)
 
 
 def _with_channels(picture: NDArray[Any]) -> NDArray[Any]:
@@ -85,11 +90,24 @@ def value_range(pixels: NDArray[Any]) -> tuple[float, float]:
     if pixels.dtype.kind == "u":
         return 0.0, float(white_level(pixels.dtype))
     low, high = float(pixels.min()), float(pixels.max())
-    if low >= 0 and high <= 1:
+    if low >= -_OVERSHOOT * high and high <= 1 + _OVERSHOOT:
         return 0.0, 1.0
     if not np.isfinite(high - low):
         raise InvalidInputError("the picture's values are too large: rescale them first")
     return low, high if high > low else low + 1.0
+
+
+def holds_bytes(values: NDArray[Any]) -> bool:
+    """Whether floats are levels from 0 to 255: whole ones, or such as fill more than half of that range."""
+    if values.dtype.kind != "f" or not values.size:
+        return False
+    low, high = values.min(), values.max()
+    return bool(low >= 0 and 1 < high <= 255 and (high > 127 or (values == np.rint(values)).all()))
+
+
+def shown_range(values: NDArray[Any]) -> tuple[float, float]:
+    """The values of black and white where a picture is shown: as :func:`value_range`, and 0 to 255 for such floats."""
+    return (0.0, 255.0) if holds_bytes(values) else value_range(values)
 
 
 def as_rgb8(pixels: NDArray[Any], like: NDArray[Any] | None = None) -> NDArray[np.uint8]:

@@ -27,12 +27,15 @@ class Picture:
         Colour profile of `pixels` as they stand.
     name : str
         What messages call the picture: its path as given.
+    mask : (H, W) ndarray of bool or None
+        Which pixels hold data, where the picture tells; None where all do.
     """
 
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None
     icc_profile: bytes | None
     name: str
+    mask: NDArray[np.bool_] | None = None
 
 
 def in_plain_type(values: NDArray[Any]) -> NDArray[Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
+from typing import IO
 
 from PIL import Image
 
+from rustem.exceptions import ImageError
 from rustem.images.decoding import decode, from_pillow, reading
 from rustem.images.picture import Picture
 
 
-def read(path: str | os.PathLike[str]) -> Picture:
+def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Picture:
     """Read a picture file; of several frames or pages, the first.
 
     Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
@@ -19,8 +22,8 @@ def read(path: str | os.PathLike[str]) -> Picture:
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    path : str, path-like, bytes or binary file
+        The file: where it lies, what is in it, or the open file, which is read from its beginning.
 
     Returns
     -------
@@ -46,9 +49,27 @@ def read(path: str | os.PathLike[str]) -> Picture:
     array([[0, 0, 0],
            [0, 0, 0]], dtype=uint16)
     """
-    name = os.fsdecode(path)
-    with reading(name), open(path, "rb") as file:
-        return decode(file, name)
+    if isinstance(path, str | os.PathLike):
+        name = os.fsdecode(path)
+        with reading(name), open(path, "rb") as file:
+            return decode(file, name)
+    name = "the image"
+    if not isinstance(path, bytes | bytearray):
+        name = path.name if isinstance(getattr(path, "name", None), str) else name
+        with reading(name):
+            path = _content(path, name)
+    with reading(name):
+        return decode(io.BytesIO(path), name)
+
+
+def _content(file: IO[bytes], name: str) -> bytes:
+    """All of an open file: uploads have names that are no paths, and writers leave buffers at their end."""
+    if hasattr(file, "seekable") and file.seekable():
+        file.seek(0)
+    content = file.read()
+    if not isinstance(content, bytes | bytearray):
+        raise ImageError(f"{name}: this file is open for text; open it for bytes, as by mode 'rb'")
+    return bytes(content)
 
 
 def from_pil(image: Image.Image, name: str = "image") -> Picture:

@@ -149,7 +149,7 @@ def write_indexed(
     """
     check_path_first(path, labels, "write_indexed(path, labels, palette)")
     name, kind = os.fsdecode(path), _format_of(path)
-    colors = np.asarray(palette)
+    colors = _native(palette)
     if colors.ndim not in (1, 2) or colors.size == 0:
         raise InvalidInputError(f"{name}: a palette has shape (k,) or (k, C), not {colors.shape}; reshape it")
     index = _checked_labels(name, labels, len(colors))
@@ -251,6 +251,11 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     write(path, np.where(index < 0, np.iinfo(depth).max, index).astype(depth), overwrite=overwrite)
 
 
+def _native(values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
 def _suffix(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.fsdecode(path))[1].lower()
 
@@ -264,7 +269,7 @@ def _format_of(path: str | os.PathLike[str]) -> str:
 
 
 def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    colors = np.asarray(pixels)
+    colors = _native(pixels)
     if colors.ndim not in (2, 3) or colors.size == 0:
         raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colors.shape}; reshape it")
     if colors.dtype.kind != "f" and colors.dtype not in (np.uint8, np.uint16):

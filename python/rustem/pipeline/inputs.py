@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,13 +20,24 @@ if TYPE_CHECKING:
 
     from rustem.images import Picture
 
-    Image: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike
+    Image: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | Picture | ArrayLike
     Images: TypeAlias = (
-        list[str] | list[Path] | list[PIL.Image.Image] | list[Picture] | list[NDArray[Any]] | tuple[NDArray[Any], ...]
+        list[str]
+        | list[Path]
+        | list[bytes]
+        | list[PIL.Image.Image]
+        | list[Picture]
+        | list[NDArray[Any]]
+        | tuple[NDArray[Any], ...]
     )
 
+ChannelAxis: TypeAlias = int | Literal["auto"] | None
 AlphaRole: TypeAlias = Literal["mask", "channel"]
 _Result = TypeVar("_Result")
+# More channels than this are rarer than volumes.
+_MANY_CHANNELS = 16
+# By how much floats may leave [0, 1] and still count as rounded.
+_OVERSHOOT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,25 +98,30 @@ class Inputs:
         """What messages call the first picture."""
         return self.pictures[0].picture.name
 
+    def within_unit(self, *, colors: bool) -> Inputs:
+        """The same with alpha, and colours where asked, that leave [0, 1] by rounding alone clipped to it."""
+        return replace(self, pictures=tuple(_within_unit(each, colors=colors) for each in self.pictures))
+
     def hand_back(self, results: list[_Result]) -> _Result | list[_Result]:
         """The one result, or for a list of pictures the list of them."""
         return results if self.several else results[0]
 
 
-def open_inputs(image: Any, mask: Any, channel_axis: int | None, *, alpha: AlphaRole = "mask") -> Inputs:
+def open_inputs(image: Any, mask: Any, channel_axis: ChannelAxis, *, alpha: AlphaRole = "mask") -> Inputs:
     """Open what the caller hands over, and check it.
 
     Parameters
     ----------
-    image : path, PIL image, Picture or array; or a list of them
-        Pictures of a list must have one type and number of channels.
+    image : path, bytes, open file, PIL image, Picture or array; or a list of them
+        Pictures of a list must have one type and number of channels. Masked values of arrays take no part.
     mask : array-like of bool or None; for a list of pictures a list of them, or None
         Which pixels take part.
-    channel_axis : int or None
-        The axis of arrays that holds the channels.
+    channel_axis : int, None or "auto"
+        The axis of arrays that holds the channels. "auto": the last of three or four, except where the shape is that
+        of a volume or of channels that come first, which is refused.
     alpha : {"mask", "channel"}, default "mask"
         "mask": fully transparent pixels take no part. "channel": alpha is the last channel, where any picture has it;
-        the last of 2 or 4 channels of an array is alpha.
+        the last of 2 or 4 channels of an array is alpha. Whole floats from 0 to 255 become uint8 then.
 
     Raises
     ------
@@ -119,10 +135,11 @@ def open_inputs(image: Any, mask: Any, channel_axis: int | None, *, alpha: Alpha
     masks = [None] * len(images) if masks is None else masks
     if not isinstance(masks, list | tuple) or len(masks) != len(images):
         raise InvalidInputError(f"for {len(images)} pictures, give mask as a list of {len(images)} masks or None")
-    pictures = [as_picture(each, channel_axis) for each in images]
+    pictures = [as_picture(each, channel_axis, alpha=alpha) for each in images]
+    insides = [_inside(picture, each, channel_axis) for picture, each in zip(pictures, masks, strict=True)]
     if alpha == "channel":
-        pictures = _with_alpha_alike([_with_alpha_apart(picture) for picture in pictures])
-    inputs = [_masked(picture, each, channel_axis, alpha) for picture, each in zip(pictures, masks, strict=True)]
+        pictures = _with_alpha_alike(_in_eight_bits(pictures, insides))
+    inputs = [_masked(picture, each, channel_axis, alpha) for picture, each in zip(pictures, insides, strict=True)]
     _check_one_kind(inputs)
     return Inputs(tuple(inputs), several)
 
@@ -137,39 +154,89 @@ def is_several(image: Any) -> bool:
     if not isinstance(image, list | tuple) or not image:
         return False
     first = image[0]
-    if isinstance(first, np.ndarray):
-        return first.ndim > 1
-    return isinstance(first, str | os.PathLike) or hasattr(first, "getbands") or hasattr(first, "pixels")
+    if _is_file(first) or hasattr(first, "getbands") or hasattr(first, "pixels"):
+        return True
+    return hasattr(first, "__array__") and np.ndim(first) > 1  # tensors and their like, as arrays
 
 
-def as_picture(image: Any, channel_axis: int | None) -> Picture:
-    """Whatever holds a picture, as one."""
+def as_picture(image: Any, channel_axis: ChannelAxis, *, alpha: AlphaRole = "mask") -> Picture:
+    """Whatever holds a picture, as one; with ``alpha="channel"``, the last of 2 or 4 channels of an array is alpha."""
     from rustem import images
 
     if isinstance(image, images.Picture):
         return image
-    if isinstance(image, str | os.PathLike):
+    if _is_file(image):
         return images.read(image)
     if hasattr(image, "getbands"):  # a PIL image, without importing PIL to ask
         return images.from_pil(image)
-    pixels = np.asarray(image)
+    picture = _picture_of(image, channel_axis, "the image")
+    return _with_alpha_apart(picture) if alpha == "channel" else picture
+
+
+def _is_file(image: Any) -> bool:
+    """Whether this is a path, the bytes of a file or an open file."""
+    return isinstance(image, str | os.PathLike | bytes | bytearray) or hasattr(image, "read")
+
+
+def _picture_of(array: Any, channel_axis: ChannelAxis, name: str) -> Picture:
+    """An array as a picture, its channels last."""
+    from rustem import images
+
+    pixels, inside = np.asarray(array), None
+    if np.ma.is_masked(array):
+        inside = ~np.ma.getmaskarray(array)
     if pixels.ndim not in (2, 3, 4):
-        raise InvalidInputError(f"the image has shape {pixels.shape}: give (H, W[, C]) or (D, H, W[, C])")
+        raise InvalidInputError(f"{name} has shape {pixels.shape}: give (H, W[, C]) or (D, H, W[, C])")
     if pixels.ndim > 2 and channel_axis is not None:
-        if not -pixels.ndim <= channel_axis < pixels.ndim:
-            raise InvalidInputError(f"channel_axis is {channel_axis}, but the image has {pixels.ndim} axes")
-        pixels = np.moveaxis(pixels, channel_axis, -1)
-    return images.Picture(as_supported(pixels, "the image"), None, None, "the image")
+        axis = _last_axis(pixels.shape, name) if channel_axis == "auto" else channel_axis
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -pixels.ndim <= axis < pixels.ndim:
+            raise InvalidInputError(f"channel_axis is {channel_axis!r}, but {name} has {pixels.ndim} axes")
+        pixels = np.moveaxis(pixels, axis, -1)
+        if inside is not None:
+            inside = np.asarray(np.moveaxis(inside, axis, -1).all(axis=-1), bool)
+    return images.Picture(as_supported(pixels, name), None, None, name, inside)
 
 
-def _masked(picture: Picture, mask: ArrayLike | None, channel_axis: int | None, alpha: AlphaRole) -> MaskedPicture:
+def _last_axis(shape: tuple[int, ...], name: str) -> int:
+    """Where channels are by default: on the last axis, unless the shape speaks for another reading as much.
+
+    Few planes of large, about square pictures are volumes, or channels that come first, as tensors have them. Spectral
+    pictures have many channels on many rows, and seldom as many channels as columns.
+    """
+    planes, height, width = shape[-3:]
+    if width > _MANY_CHANNELS and (
+        height == width or (3 * planes <= min(height, width) and max(height, width) <= 2 * min(height, width))
+    ):
+        size = " × ".join(str(length) for length in shape[:-1])
+        volume = f"None for a volume of {planes} planes, " if len(shape) == 3 else ""
+        raise InvalidInputError(
+            f"{name} has shape {shape}: give channel_axis={volume}-1 for {size} pixels of {width} channels, "
+            f"or {-3 % len(shape)} for {planes} channels that come first"
+        )
+    return -1
+
+
+def _inside(picture: Picture, mask: ArrayLike | None, channel_axis: ChannelAxis) -> NDArray[np.bool_] | None:
+    """Which pixels take part by the mask, and by what the picture says of itself; None for all."""
+    flat = picture.pixels.ndim == 2 or channel_axis is None
+    shape = picture.pixels.shape if flat else picture.pixels.shape[:-1]
+    inside: NDArray[np.bool_] | None = None
+    if mask is not None:
+        given = np.asarray(mask, dtype=bool)
+        if given.shape != shape:
+            raise InvalidInputError(f"mask has shape {given.shape}: give {shape}, one value per pixel")
+        inside = given
+    if picture.mask is not None:
+        own = picture.mask.reshape(picture.mask.shape + (1,) * (len(shape) - picture.mask.ndim))
+        inside = np.logical_and(own, True if inside is None else inside, out=np.empty(shape, bool))
+    return inside
+
+
+def _masked(
+    picture: Picture, inside: NDArray[np.bool_] | None, channel_axis: ChannelAxis, alpha: AlphaRole
+) -> MaskedPicture:
     flat = picture.pixels.ndim == 2 or channel_axis is None
     pixels = picture.pixels[..., np.newaxis] if flat else picture.pixels
-    shape, inside = pixels.shape[:-1], None
-    if mask is not None:
-        inside = np.asarray(mask, dtype=bool)
-        if inside.shape != shape:
-            raise InvalidInputError(f"mask has shape {inside.shape}: give {shape}, one value per pixel")
     if picture.alpha is not None and alpha == "mask":
         visible = picture.alpha > 0
         inside = visible if inside is None else inside & visible
@@ -209,6 +276,49 @@ def _check_one_kind(pictures: list[MaskedPicture]) -> None:
     for each, kind in zip(pictures, kinds, strict=True):
         if kind != kinds[0]:
             raise InvalidInputError(f"{each.picture.name} has {kind}, but {first} has {kinds[0]}: convert one of them")
+
+
+def _in_eight_bits(pictures: list[Picture], insides: list[NDArray[np.bool_] | None]) -> list[Picture]:
+    """Floats that hold the values of uint8, as arithmetic and lists leave them, as uint8; all of them or none."""
+    floats = [each for each in zip(pictures, insides, strict=True) if each[0].pixels.dtype.kind == "f"]
+    highest = 0.0
+    for picture, inside in floats:
+        values = picture.pixels if inside is None else picture.pixels[inside]
+        if values.size and not (values.min() >= 0 and values.max() <= 255 and (values == np.rint(values)).all()):
+            return pictures
+        highest = max(highest, float(values.max(initial=0)))
+    if highest <= 1:
+        return pictures
+    return [
+        _as_bytes(picture, inside) if picture.pixels.dtype.kind == "f" else picture
+        for picture, inside in zip(pictures, insides, strict=True)
+    ]
+
+
+def _as_bytes(picture: Picture, inside: NDArray[np.bool_] | None) -> Picture:
+    pixels, alpha = picture.pixels, picture.alpha
+    if inside is not None:  # what takes no part may be NaN
+        pixels = np.where(inside.reshape(inside.shape + (1,) * (pixels.ndim - inside.ndim)), pixels, 0)
+    if alpha is not None:
+        alpha = np.rint(np.nan_to_num(alpha) * (1 if np.nanmax(alpha) > 1 else 255))
+        alpha = np.clip(alpha, 0, 255).astype(np.uint8)
+    return replace(picture, pixels=pixels.astype(np.uint8), alpha=alpha)
+
+
+def _within_unit(picture: MaskedPicture, *, colors: bool) -> MaskedPicture:
+    pixels, n_alpha = picture.pixels, int(picture.picture.alpha is not None)
+    if pixels.dtype.kind != "f":
+        return picture
+    first = 0 if colors and pixels.shape[-1] - n_alpha in (1, 3) else pixels.shape[-1] - n_alpha
+    bounded = picture.rows()[:, first:]
+    if not bounded.size:
+        return picture
+    low, high = bounded.min(), bounded.max()
+    if (low >= 0 and high <= 1) or low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
+        return picture
+    pixels = pixels.copy()
+    np.clip(pixels[..., first:], 0, 1, out=pixels[..., first:])
+    return replace(picture, pixels=pixels)
 
 
 def _with_alpha_apart(picture: Picture) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,6 @@ from rustem.exceptions import InvalidInputError
 from rustem.images.picture import white_level
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
@@ -63,10 +63,17 @@ class LabelledPicture(ABC):
         import PIL.Image
 
         if shown.dtype != np.uint8:
-            shown = np.rint(np.clip(shown / white_level(shown.dtype), 0, 1) * 255).astype(np.uint8)
+            low, high = self._shown_range()
+            shown = np.rint(np.clip((shown - low) / (high - low), 0, 1) * 255).astype(np.uint8)
         file = io.BytesIO()
         PIL.Image.fromarray(shown[..., 0] if shown.shape[2:] == (1,) else shown).save(file, "PNG")
         return file.getvalue()
+
+    def _shown_range(self) -> tuple[float, float]:
+        """The values of black and white."""
+        from rustem.images.display import shown_range
+
+        return shown_range(self._source.rows())
 
     def _displayed(self) -> NDArray[Any] | None:
         """What notebooks show: 1 to 4 channels, floats from 0 to 1; None for what cannot be shown."""
@@ -135,25 +142,36 @@ class PalettePicture(LabelledPicture):
         profile = self._source.picture.icc_profile
         if side_by_side:
             pair, alpha = self._side_by_side()
+            pair = self._as_stored(path, pair)
             images.write(path, pair, alpha=alpha, icc_profile=profile, overwrite=overwrite)
             return
         labels, palette, alpha = self._indexed()
         images.write_indexed(
             path,
             labels,
-            palette,
+            self._as_stored(path, palette),
             alpha=alpha,
             icc_profile=profile,
             compression=self._compression,
             overwrite=overwrite,
         )
 
+    def _as_stored(self, path: str | os.PathLike[str], colors: NDArray[Any]) -> NDArray[Any]:
+        """Floats that are levels of 8 bits as such, where the file is to hold no floats."""
+        from rustem.images.display import holds_bytes
+
+        keeps_floats = os.path.splitext(os.fsdecode(path))[1].lower() in (".tif", ".tiff")
+        if keeps_floats or not holds_bytes(self._source.rows()):
+            return colors
+        levels: NDArray[np.uint8] = np.clip(np.rint(np.nan_to_num(colors)), 0, 255).astype(np.uint8)
+        return levels
+
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Draw the original, the new colours and the palette with matplotlib."""
         from rustem.plotting import plot_segmentation
 
         self._check_flat("plotted")
-        return plot_segmentation(self, self._source.picture.pixels, axes)
+        return plot_segmentation(self, self._source.picture.pixels, axes, self._shown_range())
 
     @property
     def _source(self) -> MaskedPicture:

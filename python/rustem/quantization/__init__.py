@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, ge
 from rustem.arguments import Progress, RandomState, check_choice, check_threads, progress_callback
 from rustem.exceptions import InvalidInputError
 from rustem.pipeline.color_table import count_colors
-from rustem.pipeline.inputs import as_picture, is_several, open_inputs
+from rustem.pipeline.inputs import ChannelAxis, as_picture, is_several, open_inputs
 from rustem.quantization.comparison_space import compared, distinct
 from rustem.quantization.given_colors import given_colors
 from rustem.quantization.labelling import Dither, label_picture
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         protect: Protect
         order: Order
         mask: Any
-        channel_axis: int | None
+        channel_axis: ChannelAxis
         random_state: RandomState
         progress: Progress
         n_threads: int | None
@@ -70,7 +70,7 @@ def quantize(
     protect: Protect = "auto",
     order: Order = "weight",
     mask: Any = None,
-    channel_axis: int | None = -1,
+    channel_axis: ChannelAxis = "auto",
     random_state: RandomState = 0,
     progress: Progress = None,
     n_threads: int | None = None,
@@ -79,9 +79,11 @@ def quantize(
 
     Parameters
     ----------
-    image : path, PIL image or array; or a list of them
+    image : path, bytes, open file, PIL image or array; or a list of them
         A list, as of the frames of an animation, shares one palette, and gives a list of results. An array has shape
-        (H, W[, C]); uint8, uint16, or floats in [0, 1]. With 2 or 4 channels, the last one is alpha.
+        (H, W[, C]); uint8, uint16, or floats in [0, 1]; other integers and whole floats from 0 to 255 are taken for
+        uint8. With 2 or 4 channels, the last one is alpha. Masked values of arrays, and what a file says is no data,
+        take no part.
     n_colors : int, default 256
         Number of colours, from 1 to 65536. The palette has exactly as many; fewer only where the picture has no more,
         and then every pixel keeps its colour. Full transparency takes one of them where it occurs.
@@ -105,8 +107,9 @@ def quantize(
         yellow, green and blue. Equal ones stay in the order in which they were found.
     mask : array-like of bool, shape (H, W), optional
         Only True pixels take part and get a label. For several pictures, a list.
-    channel_axis : int or None, default -1
-        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
+    channel_axis : int, None or "auto", default "auto"
+        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey. "auto" is
+        -1, but refuses shapes that more likely have channels elsewhere or nowhere, as (24, 256, 256).
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     progress : bool or callable, optional
@@ -144,7 +147,7 @@ def quantize(
     [25, 39]
     """
     options = SearchOptions.checked(n_colors, protect, order, random_state)
-    inputs = open_inputs(image, mask, channel_axis, alpha="channel")
+    inputs = open_inputs(image, mask, channel_axis, alpha="channel").within_unit(colors=color_space != "srgb")
     table = distinct(count_colors(inputs.pictures, "srgb", check_threads(n_threads)), options.n_colors)
     colors = compared(table, color_space)
     if palette is not None:
@@ -165,6 +168,7 @@ def palette(
     color_space: ColorSpace = "oklab",
     protect: Protect = "auto",
     order: Order = "weight",
+    channel_axis: ChannelAxis = "auto",
     random_state: RandomState = 0,
     progress: Progress = None,
     n_threads: int | None = None,
@@ -177,7 +181,7 @@ def palette(
 
     Parameters
     ----------
-    image : path, PIL image or array of shape (H, W[, C])
+    image : path, bytes, open file, PIL image or array of shape (H, W[, C])
         The picture; with 2 or 4 channels, the last one is alpha, and full transparency is no colour.
     n_colors : int, default 256
         Number of colours, from 1 to 65536; fewer are found where the picture has fewer. Of prominent colours, at most
@@ -188,7 +192,7 @@ def palette(
         among them, no shade twice, no specks. Pixels weigh what they are opaque.
     color_space, protect
         As in `quantize`; not for prominent colours.
-    order, random_state, progress, n_threads
+    order, channel_axis, random_state, progress, n_threads
         As in `quantize`.
 
     Returns
@@ -218,7 +222,7 @@ def palette(
         raise InvalidInputError("the image is a list: give one picture, or use quantize for a palette that they share")
     from rustem.palettes.palette import as_palette
 
-    picture = as_picture(image, -1)
+    picture = as_picture(image, channel_axis, alpha="channel")
     options = SearchOptions.checked(n_colors, protect, order, random_state)
     check_choice("goal", goal, get_args(Goal))
     if goal == "prominent":
@@ -237,6 +241,7 @@ def palette(
             color_space=color_space,
             protect=protect,
             order=order,
+            channel_axis=channel_axis,
             random_state=options.seed,
             progress=progress,
             n_threads=n_threads,

@@ -92,6 +92,7 @@ def dither(
     0.22
     """
     threads = check_threads(n_threads)
+    hidden = np.ma.getmaskarray(pixels) if isinstance(pixels, np.ma.MaskedArray) else None
     values = as_supported(np.asarray(pixels), "the picture")
     values = values[..., np.newaxis] if values.ndim == 2 else values
     if values.ndim != 3 or values.size == 0:
@@ -101,6 +102,8 @@ def dither(
     inside = np.ones(shape, bool) if mask is None else np.asarray(mask, bool)
     if inside.shape != shape:
         raise InvalidInputError(f"mask has shape {inside.shape}: give {shape}, one value per pixel")
+    if hidden is not None:
+        inside = inside & ~(hidden if hidden.ndim == 2 else hidden.any(axis=2))
     if channels in (2, 4):
         inside = inside & (values[..., -1] > 0)
     labels = np.full(shape, -1, np.int32)

@@ -58,6 +58,7 @@ def _from_hex(color: str, name: str) -> list[int]:
 
 
 def _in_type(rows: NDArray[Any], name: str, space: Space) -> NDArray[Any]:
+    rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
     if rows.dtype == space.dtype:
         return rows
     if rows.dtype.kind == "f" or space.dtype.kind == "f":

@@ -151,7 +151,7 @@ def palette_of_cells(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     """Colours (k, 3) and pixels of each, from counted cells of 2 × 2 × 2 colours; None where cells are no help."""
     pixels = picture.pixels
-    if picture.alpha is not None or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    if picture.alpha is not None or picture.mask is not None or pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
         return None
     if pixels.size < 3 * _PIXELS_WORTH_CELLS:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,15 +11,14 @@ import numpy as np
 from rustem.arguments import RandomState, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
 from rustem.images.display import value_range
-from rustem.pipeline.inputs import open_inputs
+from rustem.pipeline.inputs import ChannelAxis, open_inputs
 from rustem.region_merging.merge_tree import MergeTree
 from rustem.region_merging.result import Regions, cut_tree
 
 if TYPE_CHECKING:
-    import PIL.Image
     from numpy.typing import ArrayLike
 
-    from rustem.images import Picture
+    from rustem.pipeline.inputs import Image
 
 __all__ = ["Regions", "regions"]
 
@@ -29,14 +27,14 @@ DEFAULT_LEVEL = 0.5
 
 
 def regions(
-    image: str | os.PathLike[str] | PIL.Image.Image | Picture | ArrayLike,
+    image: Image,
     *,
     level: float = DEFAULT_LEVEL,
     n_regions: int | None = None,
     n_components: int = 16,
     random_state: RandomState = 0,
     mask: ArrayLike | None = None,
-    channel_axis: int | None = -1,
+    channel_axis: ChannelAxis = "auto",
     max_pixels: int = 400_000,
     progress: bool | Callable[[str, float], object] | None = None,
     n_threads: int | None = None,
@@ -49,7 +47,7 @@ def regions(
 
     Parameters
     ----------
-    image : path, PIL image or array
+    image : path, bytes, open file, PIL image or array
         An array has shape (H, W[, C]). Three channels are taken for sRGB and one for grey; of any other number the
         first three principal components take the place of CIELAB. Integers span the range of their type, floats
         [0, 1]; floats beyond that are brought there by their least and largest value. In files and PIL images, fully
@@ -65,8 +63,9 @@ def regions(
         Seed of the mixture's start; the same number gives the same answer.
     mask : array-like of bool, shape (H, W), optional
         Only True pixels take part and get a label.
-    channel_axis : int or None, default -1
-        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
+    channel_axis : int, None or "auto", default "auto"
+        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey. "auto" is
+        -1, but refuses shapes that more likely have channels elsewhere or nowhere, as (24, 256, 256).
     max_pixels : int, default 400_000
         Larger pictures are shrunk by a whole factor to at most as many pixels to find the tree; borders are then drawn
         at full resolution. Raise it to find small regions of large pictures.

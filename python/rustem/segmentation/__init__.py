@@ -16,7 +16,7 @@ from rustem.arguments import (
 )
 from rustem.mixture.fitting import FitOptions
 from rustem.pipeline.color_table import count_colors
-from rustem.pipeline.inputs import open_inputs
+from rustem.pipeline.inputs import ChannelAxis, open_inputs
 from rustem.pipeline.noise import NOISE, check_noise
 from rustem.segmentation.given_mixture import apply_mixture, as_fitted
 from rustem.segmentation.labelling import fit_colors, label_colors, label_picture, split_fit
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         random_state: RandomState
         min_size: int
         mask: Any
-        channel_axis: int | None
+        channel_axis: ChannelAxis
         color_space: ColorSpace | None
         progress: Progress
         n_threads: int | None
@@ -85,7 +85,7 @@ def segment(
     random_state: RandomState = 0,
     min_size: int = 1,
     mask: Any = None,
-    channel_axis: int | None = -1,
+    channel_axis: ChannelAxis = "auto",
     color_space: ColorSpace | None = None,
     progress: Progress = None,
     n_threads: int | None = None,
@@ -94,11 +94,12 @@ def segment(
 
     Parameters
     ----------
-    image : path, PIL image or array, or a list of them
+    image : path, bytes, open file, PIL image or array, or a list of them
         A list of pictures of one type is fitted as one: all share the mixture, its labels and one palette. An array
         has shape (H, W[, C]) or (D, H, W[, C]); integers other than uint8 and uint16 are taken for floats.
         Floats are used as they are. In files and PIL images, fully transparent pixels take no part and stay
-        transparent; all channels of an array are features.
+        transparent; all channels of an array are features. Masked values of arrays, and what a file says is no data,
+        take no part.
     n_components : int, default 16
         Number of components, hence of labels and colours: 2 to 8 to tell a few materials apart, 16 to 64 for a
         poster-like picture, 256 for one that hardly differs from the original. "auto" lets
@@ -140,8 +141,9 @@ def segment(
         smallest first. A thousandth of the picture's pixels leaves what the eye takes for regions.
     mask : array-like of bool, shape (H, W), optional
         Only True pixels take part and get a label. For a list of pictures, a list with a mask or None for each.
-    channel_axis : int or None, default -1
-        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey.
+    channel_axis : int, None or "auto", default "auto"
+        The axis of an array that holds the channels; None where there is none. Arrays of two axes are grey. "auto" is
+        -1, but refuses shapes that more likely have channels elsewhere or nowhere, as (24, 256, 256).
     color_space : {"srgb", "linear", "lab", "oklab"}, optional
         Where the mixture is fitted, by default "srgb", or where the given one was; palette and pictures come back in
         the picture's own space.

@@ -13,7 +13,7 @@ from rustem.images.picture import white_level
 from rustem.mixture import Mixture
 from rustem.mixture.covariances import full_matrices
 from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
-from rustem.pipeline.inputs import open_inputs, rows_of
+from rustem.pipeline.inputs import ChannelAxis, open_inputs, rows_of
 from rustem.pipeline.noise import NOISE, check_noise, noise_floor
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def select_components(
     n_effective: float | None = None,
     random_state: RandomState = 0,
     mask: ArrayLike | None = None,
-    channel_axis: int | None = -1,
+    channel_axis: ChannelAxis = "auto",
     color_space: ColorSpace = "srgb",
     n_threads: int | None = None,
 ) -> Selection:
@@ -55,7 +55,7 @@ def select_components(
 
     Parameters
     ----------
-    data : path, PIL image or array
+    data : path, bytes, open file, PIL image or array
         A picture, as :func:`rustem.segment` takes it; but an array of two axes is samples (n, d). Give a grey picture
         an axis of channels: ``grey[..., None]``.
     candidates : iterable of int, default range(1, 33)
