@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rustem.exceptions import ImageError, RustemError
+from rustem.images.color_models import to_srgb
+from rustem.images.metadata import data_mask, metadata_of_pillow
 from rustem.images.orientation import exif_orientation, upright_picture, without_warnings
 from rustem.images.picture import Picture, in_plain_type, white_level
 from rustem.images.png16 import read_png16
-from rustem.images.tiff import TIFF_MAGIC, is_more_than_pillow_keeps, read_tiff
+from rustem.images.stored_arrays import ARRAY_MAGIC, read_array
+from rustem.images.tiff import TIFF_MAGIC, read_tiff
 
 if TYPE_CHECKING:
-    pass
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _COMMON_MAGIC = {b"\xff\xd8\xff": (".jpg", ".jpeg"), b"\x89PNG\r\n\x1a\n": (".png",)}
@@ -32,23 +37,27 @@ _REASONS: dict[type[Exception] | tuple[type[Exception], ...], str] = {
     EOFError: _TRUNCATED,
 }
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+# Modes whose numbers are those of the file: indices of palettes too.
+_STORED_MODES = ("L", "P", "RGB", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 _NEAREST_PLAIN_MODE = {"1": "L", "La": "LA", "P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}
 
 
-def decode(file: BinaryIO, name: str) -> Picture:
-    """Read the picture in a file with whichever reader loses nothing."""
+def decode(file: BinaryIO, name: str) -> Picture | NDArray[Any]:
+    """Read the picture in a file with whichever reader loses nothing; NumPy's files as the arrays they hold."""
     head = file.read(26)
     if not head:
         raise ImageError(f"{name}: the file is empty; get a complete copy of it")
+    if head.startswith(ARRAY_MAGIC):
+        return read_array(file, name)
     try:
         image = _open(file, head, name)
     except UnidentifiedImageError:
         if not head.startswith(TIFF_MAGIC):
             raise
-        return read_tiff(file, name)  # several channels, floats in RGB, …
+        return _decode_tiff(file, None, name)  # several channels, floats in RGB, …
     with image:
-        if image.format == "TIFF" and is_more_than_pillow_keeps(image):
-            return read_tiff(file, name)
+        if image.format == "TIFF":
+            return _decode_tiff(file, image, name)
         if image.format == "PNG" and head[24] == 16:
             return read_png16(file, image, name)
         if image.format == "PNG" and image.mode in ("1", "L") and isinstance(image.info.get("transparency"), int):
@@ -56,6 +65,16 @@ def decode(file: BinaryIO, name: str) -> Picture:
             highest = 2 ** head[24] - 1
             image.info["transparency"] = (image.info["transparency"] & highest) * (255 // highest)
         return from_pillow(image, name)
+
+
+def _decode_tiff(file: BinaryIO, image: Image.Image | None, name: str) -> Picture:
+    picture, mask = read_tiff(file, image, name)
+    if picture is None:
+        assert image is not None
+        picture = from_pillow(image, name)
+    if mask is not None and mask.shape == picture.pixels.shape[:2]:
+        picture = replace(picture, mask=mask if picture.mask is None else mask & picture.mask)
+    return picture
 
 
 def _open(file: BinaryIO, head: bytes, name: str) -> Image.Image:
@@ -90,7 +109,7 @@ def reading(name: str) -> Iterator[None]:
     # Decoders raise whatever a damaged file makes them stumble over: struct.error, SyntaxError, IndexError, …
     try:
         yield
-    except RustemError:
+    except (RustemError, Warning):
         raise
     except Exception as error:
         raise ImageError(f"{name}: {_why_unreadable(error)}") from error
@@ -113,14 +132,20 @@ def _why_unreadable(error: Exception) -> str:
 
 def from_pillow(image: Image.Image, name: str) -> Picture:
     """Turn an image of any mode into a picture."""
+    metadata = metadata_of_pillow(image)
     image.load()
     if 0 in image.size:
         raise ImageError(f"{name}: the picture has no pixels; it is {image.width} x {image.height}")
     orientation, profile, key = exif_orientation(image), image.info.get("icc_profile"), image.info.get("transparency")
+    mask = None
+    if metadata.nodata is not None and image.mode in _STORED_MODES:
+        stored = np.asarray(image)
+        mask = data_mask(stored, metadata.nodata, channels=stored.ndim > 2)
     image = _in_plain_mode(image, profile)
     if image.mode in ("LA", "RGBA"):
         opacity = np.asarray(image.getchannel("A"))
-        return upright_picture(np.asarray(image.convert(image.mode[:-1])), opacity, profile, orientation, name)
+        colors = np.asarray(image.convert(image.mode[:-1]))
+        return upright_picture(colors, opacity, profile, orientation, name, mask, metadata)
     pixels, alpha = np.asarray(image), None
     if image.mode == "I" and pixels.min() >= 0 and pixels.max() <= white_level(np.dtype(np.uint16)):
         pixels = pixels.astype(np.uint16)  # what Pillow's mode of 32 bits mostly stands for
@@ -128,26 +153,15 @@ def from_pillow(image: Image.Image, name: str) -> Picture:
     if isinstance(key, int | tuple):
         hidden = np.atleast_3d(pixels == np.asarray(key)).all(axis=2)
         alpha = np.where(hidden, 0, white_level(pixels.dtype)).astype(pixels.dtype)
-    return upright_picture(pixels, alpha, profile, orientation, name)
+    return upright_picture(pixels, alpha, profile, orientation, name, mask, metadata)
 
 
 def _in_plain_mode(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode in _PLAIN_MODES:
         return image
     if image.mode == "LAB":
-        return _to_srgb(image, None)
+        return to_srgb(image, None)
     if image.mode == "CMYK" and profile is not None:
         with contextlib.suppress(OSError):  # a broken profile: the rough conversion is better than none
-            return _to_srgb(image, profile)
+            return to_srgb(image, profile)
     return image.convert(_NEAREST_PLAIN_MODE.get(image.mode, "RGB"))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.createProfile("LAB") if profile is None else ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except ImageCms.PyCMSError as error:
-        raise OSError(str(error)) from error
-    return converted  # type: ignore[return-value]  # None only where it converts in place

@@ -33,6 +33,7 @@ def encode(
     alpha: NDArray[np.uint8],
     profile: bytes | None,
     compression: int = 9,
+    dpi: tuple[float, float] | None = None,
 ) -> bytes:
     """The file of a picture.
 
@@ -48,17 +49,30 @@ def encode(
         ICC profile.
     compression : int, default 9
         Level of zlib, 1 to 9.
+    dpi : tuple of two float or None
+        Pixels per inch, across and down.
     """
     height, width = index.shape
     bits = next(bits for bits in (1, 2, 4, 8) if len(entries) <= 2**bits)
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, _INDEXED, 0, 0, 0))]
     if profile is not None:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(profile, 9)))
+    if dpi is not None:
+        chunks.append((b"pHYs", _per_metre(dpi)))
     chunks.append((b"PLTE", entries.tobytes()))
     if (alpha < 255).any():
         chunks.append((b"tRNS", alpha[: np.flatnonzero(alpha < 255)[-1] + 1].tobytes()))
     chunks += [(b"IDAT", _packed(list(_rows(index, bits)), compression)), (b"IEND", b"")]
     return _MAGIC + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def resolution_chunk(dpi: tuple[float, float]) -> bytes:
+    """The chunk that tells a resolution."""
+    return _chunk(b"pHYs", _per_metre(dpi))
+
+
+def _per_metre(dpi: tuple[float, float]) -> bytes:
+    return struct.pack(">IIB", *(max(1, round(each / 0.0254)) for each in dpi), 1)
 
 
 def _packed(pieces: list[bytes], compression: int) -> bytes:

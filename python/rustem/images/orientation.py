@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from rustem.images.picture import Picture, describes, white_level
+from rustem.images.metadata import upright_metadata
+from rustem.images.picture import NO_METADATA, Metadata, Picture, describes, white_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,16 +50,25 @@ def _may_tell_orientation(key: str, value: bytes | str) -> bool:
 
 
 def upright_picture(
-    pixels: NDArray[Any], alpha: NDArray[Any] | None, profile: bytes | None, orientation: int, name: str
+    pixels: NDArray[Any],
+    alpha: NDArray[Any] | None,
+    profile: bytes | None,
+    orientation: int,
+    name: str,
+    mask: NDArray[np.bool_] | None = None,
+    metadata: Metadata = NO_METADATA,
 ) -> Picture:
-    """A picture turned upright, its alpha left out where all is opaque."""
+    """A picture turned upright, its alpha and mask left out where all is opaque and holds data."""
     upright = _UPRIGHT.get(orientation, np.asarray)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     pixels = np.ascontiguousarray(upright(pixels))
     if alpha is not None:
         alpha = None if np.all(alpha == white_level(alpha.dtype)) else np.ascontiguousarray(upright(alpha))
-    return Picture(pixels, alpha, profile if describes(profile, pixels) else None, name)
+    if mask is not None:
+        mask = None if mask.all() else np.ascontiguousarray(upright(mask))
+    profile = profile if describes(profile, pixels) else None
+    return Picture(pixels, alpha, profile, name, mask, upright_metadata(metadata, orientation))
 
 
 @contextlib.contextmanager

@@ -13,22 +13,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Metadata:
+    """What a file says beside its pixels, and what results keep.
+
+    Attributes
+    ----------
+    dpi : tuple of two float or None
+        Pixels per inch, across and down.
+    tags : tuple of (int, int, int, object)
+        Where a TIFF lies on Earth: code, type, count and value of its tags, as tifffile writes them.
+    nodata : float or None
+        The value of pixels that hold no data, as GDAL writes it.
+    """
+
+    dpi: tuple[float, float] | None = None
+    tags: tuple[tuple[int, int, int, Any], ...] = ()
+    nodata: float | None = None
+
+
+NO_METADATA = Metadata()
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture as arrays, upright, with its transparency kept apart from its colours.
 
     Attributes
     ----------
-    pixels : (H, W) or (H, W, C) ndarray of uint8, uint16, float32 or float64
-        Grey levels, or C colours without alpha, C-contiguous. Integers span the whole range of their type; floats are
-        as the file has them, NaN included.
-    alpha : (H, W) ndarray or None
+    pixels : (H, W), (H, W, C) or (D, H, W, C) ndarray of uint8, uint16, float32 or float64
+        Grey levels, or C colours without alpha, C-contiguous; of a volume D planes. Integers span the whole range of
+        their type; floats are as the file has them, NaN included.
+    alpha : (H, W) or (D, H, W) ndarray or None
         Opacity, in the dtype of `pixels`; None where every pixel is opaque.
     icc_profile : bytes or None
         Colour profile of `pixels` as they stand.
     name : str
         What messages call the picture: its path as given.
-    mask : (H, W) ndarray of bool or None
+    mask : (H, W) or (D, H, W) ndarray of bool or None
         Which pixels hold data, where the picture tells; None where all do.
+    metadata : Metadata
+        Resolution, georeference and the value of no data.
     """
 
     pixels: NDArray[Any]
@@ -36,6 +60,7 @@ class Picture:
     icc_profile: bytes | None
     name: str
     mask: NDArray[np.bool_] | None = None
+    metadata: Metadata = NO_METADATA
 
 
 def in_plain_type(values: NDArray[Any]) -> NDArray[Any]:

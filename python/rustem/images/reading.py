@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
 from rustem.exceptions import ImageError
 from rustem.images.decoding import decode, from_pillow, reading
 from rustem.images.picture import Picture
+from rustem.images.stored_arrays import picture_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Picture:
-    """Read a picture file; of several frames or pages, the first.
+    """Read a picture file; of several frames or pages, the first, with a warning where pages are left out.
 
     Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
     The EXIF orientation is applied. Palettes, CMYK, YCbCr, HSV and CIELAB become RGB; an embedded profile is used to
     turn CMYK into sRGB. Integers of more than 16 bits or below zero become float64.
+
+    TIFF stacks that say how their pages belong together, as OME-TIFF and ImageJ's do, are read whole: as a volume along
+    depth, else along time, with channels last. Reduced pages and masks are no pictures; pixels of a mask, and those of
+    the value that GDAL's tag names, hold no data. ``.npy`` files hold arrays (H, W), (H, W, C) or (D, H, W, C), and so
+    do ``.npz`` files of one array.
 
     Parameters
     ----------
@@ -28,13 +37,18 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     Returns
     -------
     Picture
-        Its pixels, alpha and colour profile.
+        Its pixels, alpha, colour profile, mask and metadata.
 
     Raises
     ------
     ImageError
         If the file is missing, truncated, damaged, no picture, or larger than Pillow's limit: more than twice
-        ``PIL.Image.MAX_IMAGE_PIXELS``, which can be raised.
+        ``PIL.Image.MAX_IMAGE_PIXELS``, over all pages that are read, which can be raised.
+
+    Warns
+    -----
+    UserWarning
+        Pages or series of a TIFF file are left out.
 
     Examples
     --------
@@ -49,17 +63,26 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     array([[0, 0, 0],
            [0, 0, 0]], dtype=uint16)
     """
+    found, name = read_any(path)
+    if isinstance(found, Picture):
+        return found
+    with reading(name):
+        return picture_of(found, name)
+
+
+def read_any(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> tuple[Picture | NDArray[Any], str]:
+    """What is in a file as `read` takes it, and its name; an array if the file is one of NumPy's."""
     if isinstance(path, str | os.PathLike):
         name = os.fsdecode(path)
         with reading(name), open(path, "rb") as file:
-            return decode(file, name)
+            return decode(file, name), name
     name = "the image"
     if not isinstance(path, bytes | bytearray):
         name = path.name if isinstance(getattr(path, "name", None), str) else name
         with reading(name):
             path = _content(path, name)
     with reading(name):
-        return decode(io.BytesIO(path), name)
+        return decode(io.BytesIO(path), name), name
 
 
 def _content(file: IO[bytes], name: str) -> bytes:

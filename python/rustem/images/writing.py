@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image
 from rustem.arguments import check_path_first
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError, InvalidInputError
-from rustem.images.picture import describes, in_plain_type, white_level
+from rustem.images.metadata import representable
+from rustem.images.picture import NO_METADATA, Metadata, describes, in_plain_type, white_level
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,6 +28,7 @@ FORMATS = {
     ".bmp": "BMP",
     ".gif": "GIF",
 }
+_TAKE_DPI = ("PNG", "JPEG", "BMP")
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     # `exact` keeps the colours below transparent pixels.
@@ -39,6 +42,7 @@ def write(
     *,
     alpha: ArrayLike | None = None,
     icc_profile: bytes | None = None,
+    metadata: Metadata = NO_METADATA,
     overwrite: bool = True,
 ) -> None:
     """Write a picture; the extension of `path` names the format.
@@ -47,13 +51,15 @@ def write(
     ----------
     path : str or path-like
         The file. It appears complete or not at all.
-    pixels : (H, W) or (H, W, C) array_like of uint8, uint16 or float
+    pixels : (H, W), (H, W, C), in TIFF (D, H, W, C) array_like of uint8, uint16 or float
         Grey levels or colours without alpha; one or three channels, in TIFF any number. TIFF keeps every type. PNG
         keeps integers, and takes floats in [0, 1] as 16 bits. The others hold 8 bits, to which values are rounded.
     alpha : (H, W) array_like, optional
         Opacity. JPEG and BMP have none: there, the picture is laid over white.
     icc_profile : bytes, optional
         Colour profile of `pixels`; left out where it is not one of their colour model, or the format takes none.
+    metadata : Metadata, optional
+        Resolution, which PNG, JPEG, TIFF and BMP take; the rest goes into TIFF.
     overwrite : bool, default=True
         Whether an existing file may be replaced.
 
@@ -73,11 +79,12 @@ def write(
     """
     check_path_first(path, pixels, "write(path, pixels)")
     name, kind = os.fsdecode(path), _format_of(path)
-    colors, opacity = _checked(name, pixels, alpha)
+    colors, opacity = _checked(name, pixels, alpha, volumes=kind == "TIFF")
     if kind == "TIFF":
         from rustem.images.tiff import write_tiff
 
-        write_atomically(path, lambda file: write_tiff(file, colors, opacity, icc_profile), overwrite)
+        kept = metadata if representable(metadata.nodata, colors.dtype) else replace(metadata, nodata=None)
+        write_atomically(path, lambda file: write_tiff(file, colors, opacity, icc_profile, kept), overwrite)
         return
     if colors.ndim == 3 and colors.shape[2] != 3:
         raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colors.shape[2]}; write a .tif file")
@@ -92,9 +99,11 @@ def write(
     if depth is np.uint16:
         from rustem.images import png16
 
-        write_atomically(path, lambda file: file.write(png16.encode(joined, profile)), overwrite)
+        write_atomically(path, lambda file: file.write(png16.encode(joined, profile, metadata.dpi)), overwrite)
         return
     image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
+    if metadata.dpi is not None and kind in _TAKE_DPI:
+        options["dpi"] = _as_written(kind, metadata.dpi)
     if profile is not None:
         options["icc_profile"] = profile
     write_atomically(path, lambda file: image.save(file, **options), overwrite)
@@ -107,6 +116,7 @@ def write_indexed(
     *,
     alpha: ArrayLike | None = None,
     icc_profile: bytes | None = None,
+    metadata: Metadata = NO_METADATA,
     compression: int = 9,
     overwrite: bool = True,
 ) -> None:
@@ -120,12 +130,12 @@ def write_indexed(
     ----------
     path : str or path-like
         The file; its extension names the format.
-    labels : (H, W) array_like of int
+    labels : (H, W) array_like of int, in TIFF also (D, H, W)
         The palette's row for each pixel, from 0 to k - 1; -1 for none, which is drawn transparent.
     palette : (k,), (k, 1) or (k, 3) array_like of uint8, uint16 or float
         The colours, or grey levels.
-    alpha, icc_profile, overwrite
-        As in `write`.
+    alpha, icc_profile, metadata, overwrite
+        As in `write`; in TIFF, pixels of no entry get the value that `metadata` has for no data.
     compression : int, default 9
         How hard an indexed PNG is packed, from 1 to 9: 9 takes several times as long as 7 for little.
 
@@ -166,14 +176,19 @@ def write_indexed(
             shown = np.array(white_level(colors.dtype), colors.dtype) if opacity is None else opacity
             opacity = np.where(hidden, 0, shown).astype(shown.dtype)
         painted = colors[np.maximum(index, 0)]
-        write(path, painted, alpha=opacity, icc_profile=icc_profile, overwrite=overwrite)
+        if kind == "TIFF" and hidden.any() and representable(metadata.nodata, colors.dtype):
+            painted[hidden] = metadata.nodata
+            opacity = alpha if alpha is None else opacity
+        if painted.ndim == 3 and index.ndim == 3:  # grey planes
+            painted = painted[..., np.newaxis]
+        write(path, painted, alpha=opacity, icc_profile=icc_profile, metadata=metadata, overwrite=overwrite)
         return
     numbers, table, levels = entries
     if kind == "PNG":
         from rustem.images import indexed_png
 
         profile = icc_profile if describes(icc_profile, table[None]) else None
-        packed = indexed_png.encode(numbers, table, levels, profile, compression)
+        packed = indexed_png.encode(numbers, table, levels, profile, compression, metadata.dpi)
         write_atomically(path, lambda file: file.write(packed), overwrite)
         return
     image = Image.fromarray(numbers)
@@ -208,7 +223,9 @@ def _entries(
     return rank[np.where(hidden, k, index)], table[order], levels[order]
 
 
-def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: bool = True) -> None:
+def write_labels(
+    path: str | os.PathLike[str], labels: ArrayLike, *, metadata: Metadata = NO_METADATA, overwrite: bool = True
+) -> None:
     """Write a label map.
 
     Parameters
@@ -216,8 +233,10 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
     path : str or path-like
         ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits
         for up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
-    labels : (H, W) array_like of int
+    labels : (H, W) array_like of int, in TIFF also (D, H, W)
         The labels, from 0; -1 for none.
+    metadata : Metadata, optional
+        As in `write`; -1 as the value of no data stands for the level of pixels without label.
     overwrite : bool, default=True
         Whether an existing file may be replaced.
 
@@ -248,7 +267,15 @@ def write_labels(path: str | os.PathLike[str], labels: ArrayLike, *, overwrite: 
         raise ImageError(f"{name}: label maps are written as .npy, .png or .tif; choose one of these extensions")
     index = _checked_labels(name, labels, 65535)
     depth = np.uint8 if index.max() < 255 else np.uint16
-    write(path, np.where(index < 0, np.iinfo(depth).max, index).astype(depth), overwrite=overwrite)
+    levels = np.where(index < 0, np.iinfo(depth).max, index).astype(depth)
+    if metadata.nodata == -1:
+        metadata = replace(metadata, nodata=np.iinfo(depth).max)
+    write(path, levels[..., np.newaxis] if levels.ndim == 3 else levels, metadata=metadata, overwrite=overwrite)
+
+
+def _as_written(kind: str, dpi: tuple[float, float]) -> tuple[float, float]:
+    """As Pillow takes it: JPEG has whole numbers."""
+    return (max(1, round(dpi[0])), max(1, round(dpi[1]))) if kind == "JPEG" else dpi
 
 
 def _native(values: ArrayLike) -> NDArray[Any]:
@@ -268,26 +295,32 @@ def _format_of(path: str | os.PathLike[str]) -> str:
         raise ImageError(f"{os.fsdecode(path)}: the extension names no format; choose one of {usual}") from None
 
 
-def _checked(name: str, pixels: ArrayLike, alpha: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _checked(
+    name: str, pixels: ArrayLike, alpha: ArrayLike | None, *, volumes: bool = False
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
     colors = _native(pixels)
-    if colors.ndim not in (2, 3) or colors.size == 0:
+    if colors.ndim == 4 and not volumes:
+        raise InvalidInputError(f"{name}: this format holds no volume of shape {colors.shape}; write a .tif file")
+    if colors.ndim not in (2, 3, 4) or colors.size == 0:
         raise InvalidInputError(f"{name}: a picture has shape (H, W) or (H, W, C), not {colors.shape}; reshape it")
     if colors.dtype.kind != "f" and colors.dtype not in (np.uint8, np.uint16):
         raise InvalidInputError(f"{name}: pixels are uint8, uint16 or float, not {colors.dtype}; convert them")
     colors = in_plain_type(colors[..., 0] if colors.shape[2:] == (1,) else colors)
+    shape = colors.shape[:3] if colors.ndim == 4 else colors.shape[:2]
     if alpha is None:
         return colors, None
     opacity = np.asarray(alpha)
-    if opacity.shape != colors.shape[:2] or opacity.dtype.kind not in "buf":
+    if opacity.shape != shape or opacity.dtype.kind not in "buf":
         raise InvalidInputError(
-            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colors.dtype} of {colors.shape[:2]}"
+            f"{name}: alpha is {opacity.dtype} of shape {opacity.shape}; make it {colors.dtype} of {shape}"
         )
     return colors, _to_depth(name, in_plain_type(opacity), colors.dtype)
 
 
 def _checked_labels(name: str, labels: ArrayLike, k: int) -> NDArray[Any]:
     index = np.asarray(labels)
-    if index.ndim != 2 or index.size == 0 or index.dtype.kind not in "iu":
+    flat = FORMATS.get(_suffix(name)) != "TIFF"
+    if index.ndim not in ((2,) if flat else (2, 3)) or index.size == 0 or index.dtype.kind not in "iu":
         raise InvalidInputError(f"{name}: labels are integers of shape (H, W), not {index.dtype} of {index.shape}")
     low, high = int(index.min()), int(index.max())
     if low < -1 or high >= k:

@@ -166,10 +166,19 @@ def as_picture(image: Any, channel_axis: ChannelAxis, *, alpha: AlphaRole = "mas
     if isinstance(image, images.Picture):
         return image
     if _is_file(image):
-        return images.read(image)
+        from rustem.images.reading import read_any
+
+        found, name = read_any(image)
+        if isinstance(found, images.Picture):
+            return found
+        return _as_read(found, channel_axis, name, alpha)
     if hasattr(image, "getbands"):  # a PIL image, without importing PIL to ask
         return images.from_pil(image)
-    picture = _picture_of(image, channel_axis, "the image")
+    return _as_read(image, channel_axis, "the image", alpha)
+
+
+def _as_read(array: Any, channel_axis: ChannelAxis, name: str, alpha: AlphaRole) -> Picture:
+    picture = _picture_of(array, channel_axis, name)
     return _with_alpha_apart(picture) if alpha == "channel" else picture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from rustem import _core
 from rustem.exceptions import InvalidInputError
-from rustem.images.picture import white_level
+from rustem.images.picture import Metadata, white_level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ class LabelledPicture(ABC):
     """A picture of which each pixel has a label: what all results have, whatever made them."""
 
     labels: NDArray[Any]
+    # The label of pixels that take no part.
+    _outside: ClassVar[int] = -1
 
     @property
     @abstractmethod
@@ -53,7 +55,10 @@ class LabelledPicture(ABC):
         """
         from rustem import images
 
-        images.write_labels(path, self.labels, overwrite=overwrite)
+        metadata = self._source.picture.metadata
+        has_gaps = self._source.mask is not None or metadata.nodata is not None
+        metadata = replace(metadata, nodata=self._outside if has_gaps else None)
+        images.write_labels(path, self.labels, metadata=metadata, overwrite=overwrite)
 
     def _repr_png_(self) -> bytes | None:
         """The picture, as notebooks show it."""
@@ -129,7 +134,8 @@ class PalettePicture(LabelledPicture):
         """Write the picture in its new colours, or the original and it side by side.
 
         The extension decides on the format. A PNG of up to 256 colours (8 bits a channel) is an indexed one.
-        Transparency and the colour profile of the original are carried over.
+        Transparency, colour profile and resolution of the original are carried over, from TIFF to TIFF the georeference
+        too. Volumes are saved as stacks, in ``.tif``.
 
         Raises
         ------
@@ -138,12 +144,14 @@ class PalettePicture(LabelledPicture):
         """
         from rustem import images
 
-        self._check_flat("saved as a picture")
-        profile = self._source.picture.icc_profile
+        if self.labels.ndim != 2 and (side_by_side or not _is_tiff(path)):
+            self._check_flat("saved side by side" if side_by_side else "saved as a picture except in a .tif file")
+        profile, metadata = self._source.picture.icc_profile, self._source.picture.metadata
         if side_by_side:
             pair, alpha = self._side_by_side()
             pair = self._as_stored(path, pair)
-            images.write(path, pair, alpha=alpha, icc_profile=profile, overwrite=overwrite)
+            resolution = Metadata(metadata.dpi)
+            images.write(path, pair, alpha=alpha, icc_profile=profile, metadata=resolution, overwrite=overwrite)
             return
         labels, palette, alpha = self._indexed()
         images.write_indexed(
@@ -152,6 +160,7 @@ class PalettePicture(LabelledPicture):
             self._as_stored(path, palette),
             alpha=alpha,
             icc_profile=profile,
+            metadata=metadata,
             compression=self._compression,
             overwrite=overwrite,
         )
@@ -160,8 +169,7 @@ class PalettePicture(LabelledPicture):
         """Floats that are levels of 8 bits as such, where the file is to hold no floats."""
         from rustem.images.display import holds_bytes
 
-        keeps_floats = os.path.splitext(os.fsdecode(path))[1].lower() in (".tif", ".tiff")
-        if keeps_floats or not holds_bytes(self._source.rows()):
+        if _is_tiff(path) or not holds_bytes(self._source.rows()):
             return colors
         levels: NDArray[np.uint8] = np.clip(np.rint(np.nan_to_num(colors)), 0, 255).astype(np.uint8)
         return levels
@@ -208,6 +216,10 @@ class PalettePicture(LabelledPicture):
     def _check_flat(self, what: str) -> None:
         if self.labels.ndim != 2:
             raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
+
+
+def _is_tiff(path: str | os.PathLike[str]) -> bool:
+    return os.path.splitext(os.fsdecode(path))[1].lower() in (".tif", ".tiff")
 
 
 def paint_labels(palette: NDArray[Any], labels: NDArray[Any], n_threads: int) -> NDArray[Any]:

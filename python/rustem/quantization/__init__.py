@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, get_args, overload
+
+import numpy as np
 
 from rustem.arguments import Progress, RandomState, check_choice, check_threads, progress_callback
 from rustem.exceptions import InvalidInputError
@@ -223,6 +226,8 @@ def palette(
     from rustem.palettes.palette import as_palette
 
     picture = as_picture(image, channel_axis, alpha="channel")
+    if picture.alpha is None and picture.pixels.ndim == 3 and picture.pixels.shape[2] in (2, 4):
+        picture = replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :-1]))  # a band, such as infrared
     options = SearchOptions.checked(n_colors, protect, order, random_state)
     check_choice("goal", goal, get_args(Goal))
     if goal == "prominent":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from rustem.exceptions import InvalidInputError
 from rustem.quantization.result import Quantization
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def _dithered(table: ColorTable, labels: NDArray[Any], found: PaletteFit, dither
     elif isinstance(dither, str):
         options = {"method": dither}
     (picture,) = table.pictures
+    if found.space.channels not in (1, 3):
+        raise InvalidInputError(
+            f"{picture.picture.name} has {found.space.channels} channels: only grey and RGB are dithered"
+        )
     entries, seen = found.entries, picture.mask
     chosen = np.arange(len(entries))
     rows = table.rows_of_pixels()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from rustem.arguments import check_choice, check_integer
 from rustem.exceptions import InvalidInputError
 from rustem.images.display import as_rgb8, side_by_side
+from rustem.images.picture import Metadata
 from rustem.pipeline.labelled import LabelledPicture, find_boundaries
 from rustem.region_merging.merge_tree import MergeTree
 
@@ -43,6 +44,7 @@ class Regions(LabelledPicture):
 
     labels: NDArray[np.int32]
     level: float
+    _outside: ClassVar[int] = 0
     _tree: MergeTree = field(repr=False)
     _of_superpixel: NDArray[np.int32] = field(repr=False)
 
@@ -198,7 +200,9 @@ class Regions(LabelledPicture):
             shown = self.contours()
         if view == "both":
             shown = side_by_side(shown, self._filled())
-        images.write(path, shown, alpha=alpha, icc_profile=picture.icc_profile, overwrite=overwrite)
+        metadata = Metadata(picture.metadata.dpi) if view == "both" else replace(picture.metadata, nodata=None)
+        profile = picture.icc_profile
+        images.write(path, shown, alpha=alpha, icc_profile=profile, metadata=metadata, overwrite=overwrite)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Draw the borders over the picture, the filled regions and the boundary strength with matplotlib.
