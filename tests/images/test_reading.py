@@ -135,7 +135,8 @@ def test_modes(mode, value, pixel, alpha):
 
 
 def test_cmyk_jpeg_loses_a_profile_that_no_longer_fits(save):
-    path = save("a.jpg", Image.new("CMYK", (8, 8), (0, 255, 255, 0)), icc_profile=b"\0" * 16 + b"CMYK" + b"\0" * 108)
+    profile = b"\0" * 16 + b"CMYK" + b"\0" * 108
+    path = save("a.jpg", Image.new("CMYK", (8, 8), (0, 255, 255, 0)), icc_profile=profile)
     picture = read(path)
     assert picture.icc_profile is None
     assert picture.pixels.shape == (8, 8, 3)

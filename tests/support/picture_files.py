@@ -12,7 +12,8 @@ from rustem.images import read
 
 RNG = np.random.default_rng(0)
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-GREY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]
+# sRGB's curve as that of greys: the tag's name is the only one of its kind.
+GREY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:].replace(b"gTRC", b"kTRC")
 
 
 def noise(*shape, dtype=np.uint8):

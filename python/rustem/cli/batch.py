@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rustem.cli.jobs import Job
 from rustem.cli.screen import Display, one_line
@@ -11,13 +13,19 @@ from rustem.cli.screen import Display, one_line
 
 def run_batch(jobs: list[Job], problems: list[str], display: Display, run_one: Callable[[Job], None]) -> int:
     """Report the problems, run all jobs, and give the exit code: 1 if anything failed, else 0."""
-    try:
-        for problem in problems:
-            display.error(problem)
-            display.advance()
-        failures = len(problems) + sum(not _succeeds(job, display, run_one) for job in jobs)
-    finally:
-        display.close()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        display.warning(one_line(str(message)))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # one line, without the place in the code
+        try:
+            for problem in problems:
+                display.error(problem)
+                display.advance()
+            failures = len(problems) + sum(not _succeeds(job, display, run_one) for job in jobs)
+        finally:
+            display.close()
     return 1 if failures else 0
 
 

@@ -37,6 +37,10 @@ class Display:
         """Print an error to stderr, also where the run is quiet."""
         self._print(f"rustem: error: {text}", sys.stderr)
 
+    def warning(self, text: str) -> None:
+        """Print a warning to stderr, also where the run is quiet."""
+        self._print(f"rustem: warning: {text}", sys.stderr)
+
     def result(self, text: str, before: str = "") -> None:
         """Print what was asked for to stdout, after terminal codes of our own."""
         self._print(text, sys.stdout, before)

@@ -1,33 +1,52 @@
-"""Other colour models than grey and RGB: CMYK, CIELAB."""
+"""Other color models than grey and RGB: CMYK, CIELAB."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from rustem.images.color_profiles import srgb_from_xyz, warn_of_profile
 from rustem.images.picture import white_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Linear sRGB of XYZ under D50, which TIFF's CIELAB is under, adapted by Bradford's transform (IEC 61966-2-1, ICC.1).
-_LINEAR_FROM_XYZ = np.array(
-    [
-        [3.1338561, -1.6168667, -0.4906146],
-        [-0.9787684, 1.9161415, 0.0334540],
-        [0.0719453, -0.2289914, 1.4052427],
-    ]
-)
+# What TIFF's CIELAB is under: D50 (ICC.1).
 _WHITE = np.array([0.96422, 1.0, 0.82521])
 _KNEE = 6 / 29
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An image of Pillow's in CIELAB, or one with its profile, in sRGB."""
+def from_cmyk(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
+    """An image of Pillow's in CMYK in sRGB, by its profile; roughly without one, and with a warning if it is damaged."""
+    if profile is not None:
+        try:
+            return _in_srgb(image, profile)
+        except OSError as error:
+            warn_of_profile(name, error)
+    return image.convert("RGB")
+
+
+def cmyk_to_rgb(inks: NDArray[Any], profile: bytes | None, name: str) -> NDArray[Any]:
+    """Inks (H, W, 4) of uint8 or uint16 in sRGB; with a profile in 8 bits, which is what Pillow converts."""
+    if profile is not None:
+        eight = inks if inks.dtype == np.uint8 else np.rint(inks / 257.0).astype(np.uint8)
+        image = Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), np.ascontiguousarray(eight).tobytes())
+        return np.asarray(from_cmyk(image, profile, name))
+    white = white_level(inks.dtype)
+    light = 1 - inks.astype(np.float32) / np.float32(white)
+    rgb: NDArray[Any] = np.rint(light[..., :3] * light[..., 3:] * white).astype(inks.dtype)
+    return rgb
+
+
+def lab_in_srgb(image: Image.Image) -> Image.Image:
+    """An image of Pillow's in CIELAB in sRGB."""
+    return _in_srgb(image, None)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     from PIL import ImageCms
 
     try:
@@ -36,19 +55,6 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     except ImageCms.PyCMSError as error:
         raise OSError(str(error)) from error
     return converted  # type: ignore[return-value]  # None only where it converts in place
-
-
-def cmyk_to_rgb(inks: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
-    """Inks (H, W, 4) of uint8 or uint16 in sRGB; with a profile in 8 bits, which is what Pillow converts."""
-    if profile is not None:
-        with contextlib.suppress(OSError):  # a broken profile: the rough conversion is better than none
-            eight = inks if inks.dtype == np.uint8 else np.rint(inks / 257.0).astype(np.uint8)
-            image = Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), np.ascontiguousarray(eight).tobytes())
-            return np.asarray(to_srgb(image, profile))
-    white = white_level(inks.dtype)
-    light = 1 - inks.astype(np.float32) / np.float32(white)
-    rgb: NDArray[Any] = np.rint(light[..., :3] * light[..., 3:] * white).astype(inks.dtype)
-    return rgb
 
 
 def lab_to_rgb(stored: NDArray[Any], *, offset: bool) -> NDArray[Any]:
@@ -64,7 +70,5 @@ def lab_to_rgb(stored: NDArray[Any], *, offset: bool) -> NDArray[Any]:
     middle = (lightness + 16) / 116
     roots = np.stack([middle + opponents[..., 0] / 500, middle, middle - opponents[..., 1] / 200], axis=-1)
     xyz = np.where(roots > _KNEE, roots**3, 3 * _KNEE**2 * (roots - 4 / 29)) * _WHITE
-    from rustem.colorspaces import from_space
-
-    rgb = from_space(xyz @ _LINEAR_FROM_XYZ.T, "linear")
+    rgb = srgb_from_xyz(xyz)
     return np.rint(rgb * white_level(stored.dtype)).astype(stored.dtype)

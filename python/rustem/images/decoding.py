@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rustem.exceptions import ImageError, RustemError
-from rustem.images.color_models import to_srgb
+from rustem.images.color_models import from_cmyk, lab_in_srgb
+from rustem.images.color_profiles import declared_profile
 from rustem.images.metadata import data_mask, metadata_of_pillow
 from rustem.images.orientation import exif_orientation, upright_picture, without_warnings
 from rustem.images.picture import Picture, in_plain_type, white_level
@@ -132,16 +133,18 @@ def _why_unreadable(error: Exception) -> str:
 
 def from_pillow(image: Image.Image, name: str) -> Picture:
     """Turn an image of any mode into a picture."""
-    metadata = metadata_of_pillow(image)
+    profile, metadata = declared_profile(image, name), metadata_of_pillow(image)
     image.load()
     if 0 in image.size:
         raise ImageError(f"{name}: the picture has no pixels; it is {image.width} x {image.height}")
-    orientation, profile, key = exif_orientation(image), image.info.get("icc_profile"), image.info.get("transparency")
+    orientation, key = exif_orientation(image), image.info.get("transparency")
     mask = None
     if metadata.nodata is not None and image.mode in _STORED_MODES:
         stored = np.asarray(image)
         mask = data_mask(stored, metadata.nodata, channels=stored.ndim > 2)
-    image = _in_plain_mode(image, profile)
+    if image.mode == "CMYK":
+        image, profile = from_cmyk(image, profile, name), None
+    image = _in_plain_mode(image)
     if image.mode in ("LA", "RGBA"):
         opacity = np.asarray(image.getchannel("A"))
         colors = np.asarray(image.convert(image.mode[:-1]))
@@ -156,12 +159,9 @@ def from_pillow(image: Image.Image, name: str) -> Picture:
     return upright_picture(pixels, alpha, profile, orientation, name, mask, metadata)
 
 
-def _in_plain_mode(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _in_plain_mode(image: Image.Image) -> Image.Image:
     if image.mode in _PLAIN_MODES:
         return image
     if image.mode == "LAB":
-        return to_srgb(image, None)
-    if image.mode == "CMYK" and profile is not None:
-        with contextlib.suppress(OSError):  # a broken profile: the rough conversion is better than none
-            return to_srgb(image, profile)
+        return lab_in_srgb(image)
     return image.convert(_NEAREST_PLAIN_MODE.get(image.mode, "RGB"))

@@ -6,6 +6,7 @@ import os
 
 from PIL import Image, ImageSequence
 
+from rustem.images.color_profiles import declared_profile
 from rustem.images.decoding import from_pillow, reading
 from rustem.images.picture import Picture
 
@@ -16,7 +17,11 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int],
     pictures, durations = [], []
     with reading(name), Image.open(path) as image:
         loop = int(image.info.get("loop", 1))
+        profile = declared_profile(image, name)
         for number, frame in enumerate(ImageSequence.Iterator(image)):
-            pictures.append(from_pillow(frame.convert("RGBA"), f"{name}, frame {number}"))
+            whole = frame.convert("RGBA")
+            if profile is not None:
+                whole.info["icc_profile"] = profile
+            pictures.append(from_pillow(whole, f"{name}, frame {number}"))
             durations.append(int(frame.info.get("duration", 0)))  # known when the frame is decoded
     return pictures, durations, loop

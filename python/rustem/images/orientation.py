@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from rustem.images.color_profiles import in_srgb
 from rustem.images.metadata import upright_metadata
-from rustem.images.picture import NO_METADATA, Metadata, Picture, describes, white_level
+from rustem.images.picture import NO_METADATA, Metadata, Picture, white_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def upright_picture(
     mask: NDArray[np.bool_] | None = None,
     metadata: Metadata = NO_METADATA,
 ) -> Picture:
-    """A picture turned upright, its alpha and mask left out where all is opaque and holds data."""
+    """A picture turned upright, in sRGB, its alpha and mask left out where all is opaque and holds data."""
     upright = _UPRIGHT.get(orientation, np.asarray)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
@@ -67,8 +68,7 @@ def upright_picture(
         alpha = None if np.all(alpha == white_level(alpha.dtype)) else np.ascontiguousarray(upright(alpha))
     if mask is not None:
         mask = None if mask.all() else np.ascontiguousarray(upright(mask))
-    profile = profile if describes(profile, pixels) else None
-    return Picture(pixels, alpha, profile, name, mask, upright_metadata(metadata, orientation))
+    return in_srgb(Picture(pixels, alpha, profile, name, mask, upright_metadata(metadata, orientation)))
 
 
 @contextlib.contextmanager

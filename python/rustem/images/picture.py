@@ -46,7 +46,8 @@ class Picture:
     alpha : (H, W) or (D, H, W) ndarray or None
         Opacity, in the dtype of `pixels`; None where every pixel is opaque.
     icc_profile : bytes or None
-        Colour profile of `pixels` as they stand.
+        Colour profile of `pixels` as they stand. Of pictures that were read it is one of sRGB, or None, which stands for
+        sRGB too: those of other spaces are converted.
     name : str
         What messages call the picture: its path as given.
     mask : (H, W) or (D, H, W) ndarray of bool or None
@@ -85,7 +86,7 @@ def white_level(dtype: np.dtype[Any]) -> int:
 def describes(profile: bytes | None, pixels: NDArray[Any]) -> bool:
     """Whether the profile is one of the pixels' colour model."""
     model = b"GRAY" if pixels.ndim == 2 else b"RGB "
-    return profile is not None and profile[16:20] == model and pixels.shape[2:] in ((), (3,))
+    return profile is not None and profile[16:20] == model and (pixels.ndim == 2 or pixels.shape[-1] == 3)
 
 
 def max_pixels() -> int:

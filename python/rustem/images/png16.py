@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from rustem.images.color_profiles import declared_profile
 from rustem.images.metadata import metadata_of_pillow
 from rustem.images.orientation import exif_orientation, upright_picture
 from rustem.images.picture import Picture, max_pixels
@@ -26,6 +27,7 @@ def read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:
     """The picture in a file that Pillow has opened as ``image``."""
     from rustem._core import decode_png16
 
+    profile = declared_profile(image, name)
     file.seek(0)
     data = file.read()
     pixels = decode_png16(data, max_pixels())
@@ -34,7 +36,6 @@ def read_png16(file: BinaryIO, image: Image.Image, name: str) -> Picture:
     alpha = None
     if pixels.shape[2] in (2, 4):
         pixels, alpha = pixels[..., :-1], pixels[..., -1]
-    profile = image.info.get("icc_profile")
     return upright_picture(pixels, alpha, profile, orientation, name, metadata=metadata_of_pillow(image))
 
 

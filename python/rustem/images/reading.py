@@ -21,8 +21,9 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     """Read a picture file; of several frames or pages, the first, with a warning where pages are left out.
 
     Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
-    The EXIF orientation is applied. Palettes, CMYK, YCbCr, HSV and CIELAB become RGB; an embedded profile is used to
-    turn CMYK into sRGB. Integers of more than 16 bits or below zero become float64.
+    The EXIF orientation is applied. Palettes, CMYK, YCbCr, HSV and CIELAB become RGB. What has a profile of another
+    space than sRGB, or PNG's chunks that say so (cICP, gAMA, cHRM), becomes sRGB; what lies beyond is clipped. Integers
+    of more than 16 bits or below zero become float64.
 
     TIFF stacks that say how their pages belong together, as OME-TIFF and ImageJ's do, are read whole: as a volume along
     depth, else along time, with channels last. Reduced pages and masks are no pictures; pixels of a mask, and those of
@@ -37,7 +38,7 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     Returns
     -------
     Picture
-        Its pixels, alpha, colour profile, mask and metadata.
+        Its pixels, alpha, color profile, mask and metadata.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     Warns
     -----
     UserWarning
-        Pages or series of a TIFF file are left out.
+        Pages or series of a TIFF file are left out; a color profile is damaged, or its coding is one of HDR: the values are taken for sRGB.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
     Returns
     -------
     Picture
-        Its pixels, alpha and colour profile.
+        Its pixels, alpha and color profile.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from rustem.arguments import warn_caller
 from rustem.exceptions import ImageError
 from rustem.images import tiff_codecs
 from rustem.images.color_models import cmyk_to_rgb, lab_to_rgb
+from rustem.images.color_profiles import in_srgb
 from rustem.images.metadata import data_mask, metadata_of_page, tags_to_write
 from rustem.images.orientation import upright_picture
 from rustem.images.picture import NO_METADATA, Metadata, Picture, in_plain_type, max_pixels, white_level
@@ -243,7 +244,7 @@ def _picture(planes: _Planes, name: str) -> Picture:
             raise ImageError(
                 f"{name}: TIFF of this kind ({page.photometric!s}, {values.dtype}) is not read; convert it to RGB"
             )
-        values = _in_rgb(values, photometric, profile)
+        values = _in_rgb(values, photometric, profile, name)
         if alpha is not None:
             alpha = _as_deep_as(alpha, values.dtype)
     if values.ndim == 4:
@@ -251,9 +252,9 @@ def _picture(planes: _Planes, name: str) -> Picture:
     return upright_picture(values, alpha, profile, orientation, name, mask, metadata)
 
 
-def _in_rgb(values: NDArray[Any], photometric: int, profile: bytes | None) -> NDArray[Any]:
+def _in_rgb(values: NDArray[Any], photometric: int, profile: bytes | None, name: str) -> NDArray[Any]:
     if photometric == _CMYK:
-        return cmyk_to_rgb(values[..., :4], profile)
+        return cmyk_to_rgb(values[..., :4], profile, name)
     return lab_to_rgb(values[..., :3], offset=photometric == _ICCLAB)
 
 
@@ -272,8 +273,7 @@ def _volume(
 ) -> Picture:
     if alpha is not None:
         alpha = None if (alpha == white_level(alpha.dtype)).all() else np.ascontiguousarray(alpha)
-    profile = profile if values.shape[-1] == 3 else None
-    return Picture(np.ascontiguousarray(values), alpha, profile, name, mask, metadata)
+    return in_srgb(Picture(np.ascontiguousarray(values), alpha, profile, name, mask, metadata))
 
 
 def write_tiff(

@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import colorsys
 import struct
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rustem.palettes.entries import MOST_COLORS, Color, Parsed
 
 if TYPE_CHECKING:
     from rustem.palettes.entries import Entries
 
-Parsed: TypeAlias = tuple[list[tuple[int, int, int]], Sequence[str], str]
-
 _ASE_COLOR, _ASE_GROUP = 0x0001, 0xC001
+# Of Photoshop's color spaces those that say which swatch of a printed book is meant, not what it looks like.
+_BOOKS = {3: "Pantone", 4: "Focoltone", 5: "Trumatch", 6: "Toyo", 10: "HKS"}
+# Bytes of a .pal file that is nothing but colors: of 16, of the NES (64, or with emphasis 512), of VGA (256).
+_RAW_SIZES = (48, 192, 768, 1536)
 _TRUNCATED = "truncated"
 
 
@@ -31,6 +35,8 @@ def parser(data: bytes, extension: str) -> Callable[[bytes], Parsed] | None:
         return _read_ase
     if data.startswith(b"RIFF"):
         return _read_riff
+    if extension == ".pal" and len(data) in _RAW_SIZES and not data.startswith(b"JASC-PAL"):
+        return lambda data: Parsed(_triples(data, 3))
     return {".ase": _read_ase, ".aco": _read_aco, ".act": _read_act}.get(extension)
 
 
@@ -60,21 +66,27 @@ def _read_ase(data: bytes) -> Parsed:
     if reader.take(4) != b"ASEF":
         raise ValueError("it is no Adobe Swatch Exchange file")
     _, _, n_blocks = reader.values("HHI")
-    colors, names, title = [], [], ""
+    if n_blocks > 4 * MOST_COLORS:
+        raise ValueError(f"it has {n_blocks} blocks")
+    colors, names, title, left_out = [], [], "", []
     for _ in range(n_blocks):
         kind, length = reader.values("HI")
         block = _Reader(reader.take(length))
         if kind == _ASE_COLOR:
-            names.append(block.text(*block.values("H")))
-            colors.append(_ase_color(block))
+            name, model = block.text(*block.values("H")), block.take(4)
+            color = _ase_color(model, block)
+            if color is None:
+                left_out.append(f"model {model!r}")
+            else:
+                colors.append(color)
+                names.append(name)
         elif kind == _ASE_GROUP and not title:
             title = block.text(*block.values("H"))
-    return colors, names, title
+    return Parsed(colors, names, title, left_out)
 
 
-def _ase_color(block: _Reader) -> tuple[int, int, int]:
-    model = block.take(4)
-    match model.strip().upper():
+def _ase_color(model: bytes, block: _Reader) -> Color | None:
+    match model.strip(b" \0").upper():
         case b"RGB":
             return _rgb(*block.values("fff"))
         case b"CMYK":
@@ -84,7 +96,7 @@ def _ase_color(block: _Reader) -> tuple[int, int, int]:
             return _from_lab(lightness, a / 100, b / 100)
         case b"GRAY":
             return _rgb(*block.values("f") * 3)
-    raise ValueError(f"its colour model {model!r} is unknown")
+    return None
 
 
 def _read_aco(data: bytes) -> Parsed:
@@ -97,14 +109,20 @@ def _read_aco(data: bytes) -> Parsed:
             (count,) = reader.values("H")
     if version not in (1, 2):
         raise ValueError(f"version {version} of Photoshop's swatches is unknown")
-    colors, names = [], []
+    colors, names, left_out = [], [], []
     for _ in range(count):
-        colors.append(_aco_color(*reader.values("H4H")))
-        names.append(reader.text(*reader.values("I")) if version == 2 else "")
-    return colors, names, ""
+        space, *values = reader.values("H4H")
+        color = _aco_color(space, *values)
+        name = reader.text(*reader.values("I")) if version == 2 else ""
+        if color is None:
+            left_out.append(_BOOKS.get(space, f"space {space}"))
+        else:
+            colors.append(color)
+            names.append(name)
+    return Parsed(colors, names, "", left_out)
 
 
-def _aco_color(space: int, *values: int) -> tuple[int, int, int]:
+def _aco_color(space: int, *values: int) -> Color | None:
     parts = [value / 65535 for value in values]
     match space:
         case 0:
@@ -118,14 +136,21 @@ def _aco_color(space: int, *values: int) -> tuple[int, int, int]:
             return _from_lab(values[0] / 10000, a / 10000, b / 10000)
         case 8:
             return _rgb(*[1 - values[0] / 10000] * 3)
-    raise ValueError(f"its colour space {space} is unknown")
+        case 9:
+            return _from_cmyk(*(1 - min(value, 10000) / 10000 for value in values))
+    return None
 
 
 def _read_act(data: bytes) -> Parsed:
     if len(data) not in (768, 772):
         raise ValueError(f"a colour table has 768 or 772 bytes, not {len(data)}")
-    count = 256 if len(data) == 768 else struct.unpack(">H", data[768:770])[0]
-    return _triples(data[:768], 3)[: min(count, 256)], (), ""
+    colors = _triples(data[:768], 3)
+    if len(data) == 772:
+        count, transparent = struct.unpack(">HH", data[768:])
+        colors = colors[: count or 256]
+        if transparent < len(colors) > 1:
+            del colors[transparent]
+    return Parsed(colors)
 
 
 def _read_riff(data: bytes) -> Parsed:
@@ -139,25 +164,25 @@ def _read_riff(data: bytes) -> Parsed:
             entries = data[place + 12 : place + 12 + 4 * count]
             if version != 0x0300 or len(entries) < 4 * count or length < 4 + 4 * count:
                 raise ValueError(_TRUNCATED)
-            return _triples(entries, 4), (), ""
+            return Parsed(_triples(entries, 4))
         place += 8 + length + length % 2
     raise ValueError(_TRUNCATED)
 
 
-def _triples(data: bytes, step: int) -> list[tuple[int, int, int]]:
+def _triples(data: bytes, step: int) -> list[Color]:
     return [(data[place], data[place + 1], data[place + 2]) for place in range(0, len(data), step)]
 
 
-def _rgb(red: float, green: float, blue: float) -> tuple[int, int, int]:
+def _rgb(red: float, green: float, blue: float) -> Color:
     levels = [round(255 * min(max(value, 0), 1)) for value in (red, green, blue)]
     return levels[0], levels[1], levels[2]
 
 
-def _from_cmyk(cyan: float, magenta: float, yellow: float, black: float) -> tuple[int, int, int]:
+def _from_cmyk(cyan: float, magenta: float, yellow: float, black: float) -> Color:
     return _rgb(*((1 - ink) * (1 - black) for ink in (cyan, magenta, yellow)))
 
 
-def _from_lab(lightness: float, a: float, b: float) -> tuple[int, int, int]:
+def _from_lab(lightness: float, a: float, b: float) -> Color:
     from rustem.colorspaces import from_space
 
     lab = np.array([lightness, a, b])

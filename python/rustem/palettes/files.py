@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rustem.arguments import check_path_first
+from rustem.arguments import check_path_first, warn_caller
 from rustem.exceptions import ImageError
-from rustem.palettes.palette import MOST_COLORS, Palette, as_palette
+from rustem.palettes.entries import MOST_COLORS, Parsed
+from rustem.palettes.palette import Palette, as_palette
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_MOST_BYTES = 1 << 24
+_MOST_MEGABYTES = 16
+# A parser in Python takes a second for one.
+_MOST_MEGABYTES_OF = {".css": 4, ".scss": 4}
 
 
 def read(path: str | os.PathLike[str]) -> Palette:
@@ -25,8 +28,9 @@ def read(path: str | os.PathLike[str]) -> Palette:
     ----------
     path : str or path-like
         A file of any of the formats above, told by its content where it tells. CMYK, Lab, HSB and grey swatches become
-        sRGB by the usual formulas, without colour profiles. Of an indexed PNG the palette is taken, of other pictures
-        each distinct colour.
+        sRGB by the usual formulas, without colour profiles; what lies beyond sRGB is clipped. Alpha is read over. Of an
+        indexed PNG the palette is taken, of other pictures each distinct colour; fully transparent ones are none.
+        CSS needs the package tinycss2.
 
     Returns
     -------
@@ -36,7 +40,13 @@ def read(path: str | os.PathLike[str]) -> Palette:
     Raises
     ------
     ImageError
-        The file is missing, damaged, of an unknown kind, or holds no colours or too many.
+        The file is missing, damaged, of an unknown kind or too large, or holds no colours or too many; a package is
+        missing.
+
+    Warns
+    -----
+    UserWarning
+        Some entries are left out, as there is no formula for them: colours of books, as Pantone's, or unknown models.
     """
     from rustem.palettes import binary_formats, text_formats
 
@@ -44,37 +54,46 @@ def read(path: str | os.PathLike[str]) -> Palette:
     if os.path.splitext(name)[1].lower() in (".png", ".gif", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
         from rustem.palettes.swatches import read_picture
 
-        return _checked(name, *read_picture(name))
-    data = _contents(name)
+        return _checked(name, read_picture(name))
     extension = os.path.splitext(name)[1].lower()
+    data = _contents(name, _MOST_MEGABYTES_OF.get(extension, _MOST_MEGABYTES))
     try:
         parse = binary_formats.parser(data, extension) or text_formats.parser(data, extension)
-        colors, names, title = parse(data)
-    except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
+        parsed = parse(data)
+    except ImportError as error:
+        raise ImageError(f"{name}: {error}") from error
+    except Exception as error:  # parsers raise whatever a damaged file makes them stumble over
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: this is no palette that can be read ({reason}); save it as .gpl") from error
-    return _checked(name, colors, names, title)
+    return _checked(name, parsed)
 
 
-def _contents(name: str) -> bytes:
+def _contents(name: str, megabytes: int) -> bytes:
     try:
         with open(name, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read((megabytes << 20) + 1)
     except OSError as error:
         raise ImageError(f"{name}: {error.strerror or error}; check the path") from error
     if not data.strip():
         raise ImageError(f"{name}: the file is empty; get a complete copy of it")
-    if len(data) > _MOST_BYTES:
-        raise ImageError(f"{name}: the file is larger than {_MOST_BYTES >> 20} MB; this is no palette")
+    if len(data) > megabytes << 20:
+        raise ImageError(f"{name}: the file is larger than {megabytes} MB; leave only the colours in it")
     return data
 
 
-def _checked(name: str, colors: Any, names: Sequence[str], title: str) -> Palette:
-    if len(colors) == 0:
-        raise ImageError(f"{name}: the palette holds no colours; save it with at least one")
-    if len(colors) > MOST_COLORS:
-        raise ImageError(f"{name}: the palette holds {len(colors)} colours; leave at most {MOST_COLORS}")
-    return Palette(np.asarray(colors, np.uint8).reshape(-1, 3), tuple(names) or ("",) * len(colors), None, title)
+def _checked(name: str, parsed: Parsed) -> Palette:
+    n, left_out = len(parsed.colors), parsed.left_out
+    reasons = ", ".join(sorted(set(left_out))[:4])
+    if n == 0:
+        reason = f" but such as have no formula ({reasons})" if left_out else ""
+        raise ImageError(f"{name}: the palette holds no colours{reason}; save it with at least one")
+    if n > MOST_COLORS:
+        raise ImageError(f"{name}: the palette holds {n} colours; leave at most {MOST_COLORS}")
+    if left_out:
+        of_all = f"{len(left_out)} of {n + len(left_out)} entries"
+        warn_caller(f"{name}: {of_all} are left out, as there is no formula for them: {reasons}", UserWarning)
+    colors = np.asarray(parsed.colors, np.uint8).reshape(-1, 3)
+    return Palette(colors, tuple(parsed.names) or ("",) * n, None, parsed.title)
 
 
 def write(

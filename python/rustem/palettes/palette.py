@@ -11,12 +11,11 @@ import numpy as np
 
 from rustem.exceptions import InvalidInputError
 from rustem.palettes.color_names import parse_hex
+from rustem.palettes.entries import MOST_COLORS, plain_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Indexed pictures hold 256; what has more than a screen can show at once is no palette.
-MOST_COLORS = 65536
 _MOST_SHOWN = 8
 
 
@@ -29,7 +28,8 @@ class Palette:
     colors : ndarray of uint8, shape (k, 3)
         sRGB colours, 1 to 65536 of them.
     names : tuple of str
-        A name for each colour; empty where there is none.
+        A name for each colour; empty where there is none. Control characters, line ends and lone surrogates are taken
+        out of names and title.
     shares : ndarray of shape (k,) or None
         The part of a picture that has each colour, from 0 to 1.
     title : str
@@ -40,6 +40,10 @@ class Palette:
     names: tuple[str, ...]
     shares: NDArray[np.float64] | None = None
     title: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(map(plain_text, self.names)))
+        object.__setattr__(self, "title", plain_text(self.title))
 
     @property
     def hex(self) -> list[str]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rustem.exceptions import ImageError
+from rustem.palettes.entries import MOST_COLORS, Parsed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rustem.palettes.entries import Entries
 
 _SWATCH = 32  # pixels
@@ -23,28 +21,43 @@ _MOST_TOLD = 64
 _MOST_DRAWN = 1024
 
 
-def read_picture(name: str) -> tuple[NDArray[Any], Sequence[str], str]:
+def read_picture(name: str) -> Parsed:
     """The palette of an indexed picture, or each distinct colour of another, in the order of their first pixels."""
     from PIL import Image
 
     from rustem import _core
+    from rustem.images import from_pil, read
     from rustem.images.decoding import reading
+    from rustem.images.picture import white_level
 
     with reading(name), Image.open(name) as image:
-        if image.mode == "P" and image.palette is not None:
+        indexed = image.mode == "P" and image.palette is not None
+        if indexed:
+            # A picture of the entries that pixels have: others fill the palette up. It is converted as others are.
             image.load()
-            entries = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            used = np.flatnonzero(image.histogram()[:256])
-            hidden = image.info.get("transparency")
-            # Entries that no pixel has fill the palette up, or stand for transparency.
-            return entries[[entry for entry in used if entry != hidden and entry < len(entries)]], (), ""
-        pixels = np.ascontiguousarray(image.convert("RGB")).reshape(-1, 3)
-    counted = _core.count_colors(pixels, 1)
-    if counted is None or len(counted[0]) > 65536:
+            used = np.flatnonzero(image.histogram()[:256]).astype(np.uint8)
+            swatches = Image.fromarray(used[np.newaxis])
+            swatches.putpalette(image.getpalette("RGB") or [])
+            swatches.info = {key: value for key, value in image.info.items() if "exif" not in key and "xmp" not in key}
+            picture = from_pil(swatches, name)
+    if not indexed:
+        picture = read(name)
+    pixels, unit = picture.pixels, white_level(picture.pixels.dtype)
+    if pixels.shape[2:] not in ((), (3,)) or (pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()):
+        raise ImageError(f"{name}: this is no picture in grey or RGB; convert it to PNG")
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(pixels * (255 / unit)).astype(np.uint8)
+    colors = np.repeat(pixels[..., np.newaxis], 3, axis=2) if pixels.ndim == 2 else pixels
+    # What is fully transparent is no colour.
+    colors = np.ascontiguousarray(colors.reshape(-1, 3) if picture.alpha is None else colors[picture.alpha > 0])
+    if indexed or len(colors) == 0:
+        return Parsed(colors)
+    counted = _core.count_colors(colors, 1)
+    if counted is None or len(counted[0]) > MOST_COLORS:
         raise ImageError(f"{name}: the picture has too many colours for a palette; quantize it first")
     colors, _, index = counted
     _, first = np.unique(index, return_index=True)
-    return colors[np.argsort(first)], (), ""  # in the order of their first pixels: that of the swatches
+    return Parsed(colors[np.argsort(first)])  # in the order of their first pixels: that of the swatches
 
 
 def png_bytes(palette: Entries) -> bytes:

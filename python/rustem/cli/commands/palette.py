@@ -112,7 +112,7 @@ def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
     elif args.json:
         import json
 
-        display.result(json.dumps(_record(job, palette), ensure_ascii=False))
+        display.result(json.dumps(_record(job, palette)))
     elif not args.quiet:
         _show(palette, display, str(job.photo) if display.many else "")
 

@@ -116,7 +116,7 @@ def _segment(job: Job, args: argparse.Namespace, display: Display, done: Segment
     """Segment one picture, unless it is done, write and report it."""
     record, remarks = _fit(job, args, display, done)
     for remark in remarks:
-        display.line(f"rustem: warning: {job.photo}: {remark}")
+        display.line(f"rustem: warning: {remark if job.photo.name in remark else f'{job.photo}: {remark}'}")
     display.line(_summary(record, settles=args.tol > 0))
     if args.json:
         import json
