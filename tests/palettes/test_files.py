@@ -4,6 +4,8 @@ import contextlib
 import io
 import json
 import struct
+import sys
+import warnings
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -203,6 +205,205 @@ def test_lists_of_hex_numbers_and_scss(folder):
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("hsl(210 50% 40%)", "#336699"),
+        ("hsla(0.5turn, 100%, 50%, .3)", "#00ffff"),
+        ("hwb(60 20% 40%)", "#999933"),
+        ("rgb(51 102 153 / 50%)", "#336699"),
+        ("rgb(20%, 40%, 60%)", "#336699"),
+        ("rgb(300 -5 none)", "#ff0000"),
+        ("#369c", "#336699"),
+        ("RebeccaPurple", "#663399"),
+        ("rgb(228, 0, 43) !important", "#e4002b"),
+        ("color(srgb 0.2 0.4 0.6)", "#336699"),
+        # W3C, "CSS Color Module Level 4", examples: #7654cd and others in several spaces.
+        ("lab(44.36% 36.05 -58.99)", "#7654cd"),
+        ("lch(44.36% 69.13 301.43)", "#7654cd"),
+        ("oklab(54.02% 0.0524 -0.1667)", "#7753cb"),
+        ("oklch(54.02% 0.1747 287.44)", "#7753cb"),
+        ("color(xyz-d65 0.2005 0.14089 0.4472)", "#7654cd"),
+        ("color(display-p3 0.43313 0.50108 0.3795)", "#6a805d"),
+        ("color(a98-rgb 0.44091 0.49971 0.37408)", "#6a805d"),
+        ("color(prophoto-rgb 0.42444 0.43536 0.32183)", "#6a7f5b"),
+        ("color(srgb-linear 0.2159 1 0)", "#80ff00"),
+        ("color(rec2020 0.42210 0.47580 0.35605)", "#6a805d"),
+    ],
+)
+def test_css_colors_of_every_kind(folder, value, expected):
+    (folder / "x.css").write_text(f"@layer base {{ :root {{ --gap: 4px; --x: {value}; --font: Arial, serif }} }}")
+    (found,) = palettes.read(folder / "x.css").colors.astype(int)
+    assert np.abs(found - list(bytes.fromhex(expected[1:]))).max() <= 1
+
+
+def test_css_names_and_what_is_no_color(folder):
+    text = "--a: red;\n/* --b: blue; */ .dark { --a:#123; color: red; --clear: transparent; --d: var(--a) }\n"
+    text += "--e: currentColor; --f: 0 1px red; --g: \n  lime\n--h: url(x)\n--\\1b[31m: navy"
+    (folder / "x.css").write_text(text)
+    palette = palettes.read(folder / "x.css")
+    assert dict(zip(palette.names, palette.hex, strict=True)) == {"a": "#112233", "g": "#00ff00"}
+    assert palette.hex == ["#ff0000", "#112233", "#00ff00"]
+
+
+def test_css_of_colors_that_depend_on_others_is_left_out_with_a_warning(folder):
+    (folder / "x.css").write_text("--a: red; --b: color-mix(in srgb, red, blue); --c: rgb(calc(1 + 2) 0 0)")
+    with pytest.warns(
+        UserWarning, match=r"x\.css: 2 of 3 entries are left out.*color-mix\(\) of --b, rgb\(\)"
+    ) as caught:
+        assert palettes.read(folder / "x.css").hex == ["#ff0000"]
+    assert len(caught) == 1
+
+
+def test_css_without_its_package_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tinycss2", None)
+    with pytest.raises(ImageError, match=r'x\.css: reading CSS needs one more package; pip install "rustem\[css\]"$'):
+        palettes.read(saved(folder, "css").rename(folder / "x.css"))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["--a: " + " " * 20_000, "--a: rgba(" + "(" * 20_000, "--a" * 7_000, "/*" * 10_000, "{" * 20_000, "--a:\n" * 4_000],
+)
+def test_time_for_css_grows_with_its_length_alone(folder, hostile):
+    """A quadratic search of 20 kB, of which there are eight, would take minutes."""
+    (folder / "x.css").write_text(":root { --red: #f00; }\n" + hostile * 8)
+    with contextlib.suppress(ImageError), pytest.warns(UserWarning) as _:
+        warnings.warn("so that there is one", UserWarning, stacklevel=1)
+        assert palettes.read(folder / "x.css").hex[0] == "#ff0000"
+
+
+@pytest.mark.parametrize(("name", "megabytes"), [("x.css", 2), ("x.gpl", 16), ("x.ase", 16)])
+def test_files_that_are_too_large(folder, name, megabytes):
+    (folder / name).write_bytes(b"#" * ((megabytes << 20) + 1))
+    with pytest.raises(ImageError, match=f"{name}: the file is larger than {megabytes} MB"):
+        palettes.read(folder / name)
+
+
+@pytest.mark.parametrize("name", ["x.css", "x.json", "x.gpl", "x.hex", "x.pal", "x.svg"])
+def test_as_many_colors_as_there_can_be_and_more(folder, name):
+    colors = np.random.default_rng(0).integers(0, 256, (65536, 3)).astype(np.uint8)
+    palettes.write(folder / name, colors)
+    np.testing.assert_array_equal(palettes.read(folder / name).colors, colors)
+
+
+def test_gimp_palette_with_alpha(folder):
+    text = "GIMP Palette\r\nChannels: RGBA\r\nName: a\x1bb\r\n#\r\n  0   0   0   0 Clear\r\n1 2 3 255\r\n4 5 6\t7\tSix  seven\r\n"
+    (folder / "x.gpl").write_bytes(text.encode())
+    palette = palettes.read(folder / "x.gpl")
+    assert palette.names == ("Clear", "", "Six seven")
+    assert palette.hex == ["#000000", "#010203", "#040506"]
+    assert palette.title == "ab"
+    (folder / "x.gpl").write_text("GIMP Palette\nChannels: RGBA\n1 2 3\n")
+    with pytest.raises(ImageError, match="line 3 is no colour of 4 numbers"):
+        palettes.read(folder / "x.gpl")
+
+
+def test_swatches_of_books_are_left_out_and_wide_ink_is_read(folder):
+    entry = struct.Struct(">5H")
+    colors = [(0, 65535, 0, 0, 0), (3, 1, 2, 3, 4), (9, 10000, 0, 10000, 5000), (10, 1, 1, 1, 1), (14, 0, 0, 0, 0)]
+    plain = b"".join(entry.pack(*color) for color in colors)
+    named = b"".join(
+        entry.pack(*color) + struct.pack(">I", 3) + f"N{number}\0".encode("utf-16-be")
+        for number, color in enumerate(colors)
+    )
+    (folder / "one.aco").write_bytes(struct.pack(">HH", 1, 5) + plain)
+    (folder / "two.aco").write_bytes(struct.pack(">HH", 1, 5) + plain + struct.pack(">HH", 2, 5) + named)
+    for name, names in (("one.aco", ("", "")), ("two.aco", ("N0", "N2"))):
+        with pytest.warns(
+            UserWarning, match=f"{name}: 3 of 5 entries are left out.*: HKS, Pantone, space 14"
+        ) as caught:
+            palette = palettes.read(folder / name)
+        assert len(caught) == 1
+        assert (palette.hex, palette.names) == (["#ff0000", "#800080"], names)
+    (folder / "books.aco").write_bytes(struct.pack(">HH", 1, 1) + entry.pack(*colors[1]))
+    with pytest.raises(ImageError, match=r"books\.aco: the palette holds no colours but such as .*Pantone"):
+        palettes.read(folder / "books.aco")
+
+
+def test_swatch_exchange_of_an_unknown_model(folder):
+    def block(model, *values):
+        content = b"\0\2\0a\0\0" + model + struct.pack(f">{len(values)}f", *values) + b"\0\0"
+        return struct.pack(">HI", 1, len(content)) + content
+
+    data = b"ASEF\0\1\0\0\0\0\0\3" + block(b"HSB ", 0.1, 0.2, 0.3) + block(b"Gray", 1.0) + block(b"RGB ", 0, 1, 0)
+    (folder / "x.ase").write_bytes(data)
+    with pytest.warns(UserWarning, match=r"1 of 3 entries are left out.*: model b'HSB '"):
+        assert palettes.read(folder / "x.ase").hex == ["#ffffff", "#00ff00"]
+
+
+def test_color_tables_with_count_and_transparent_entry(folder):
+    table = np.arange(768).astype(np.uint8).tobytes()
+    for tail, expected in ((">HH", 4), (">Hh", 5)):
+        (folder / "x.act").write_bytes(table + struct.pack(tail, 5, 1 if expected == 4 else -1))
+        palette = palettes.read(folder / "x.act")
+        assert len(palette) == expected
+        assert ("#030405" in palette.hex) == (expected == 5)
+    (folder / "x.act").write_bytes(table + b"\0\0\xff\xff")
+    assert len(palettes.read(folder / "x.act")) == 256
+
+
+@pytest.mark.parametrize("k", [16, 64, 256, 512])
+def test_raw_tables(folder, k):
+    colors = np.random.default_rng(k).integers(0, 256, (k, 3)).astype(np.uint8)
+    (folder / "x.pal").write_bytes(colors.tobytes())
+    np.testing.assert_array_equal(palettes.read(folder / "x.pal").colors, colors)
+
+
+def test_jasc_with_alpha_and_svg_by_style(folder):
+    (folder / "x.pal").write_text("JASC-PAL\n0100\n2\n1 2 3 255\n4 5 6 0\n")
+    assert palettes.read(folder / "x.pal").hex == ["#010203", "#040506"]
+    rects = '<g><rect style="stroke:none; fill: #010203"/><!-- c --><rect fill="none"/><rect fill="Navy"/></g>'
+    (folder / "x.svg").write_text(f'<?xml version="1.0" encoding="utf-8"?><svg>{rects}</svg>')
+    assert palettes.read(folder / "x.svg").hex == ["#010203", "#000080"]
+
+
+def test_fully_transparent_entries_and_pixels_are_no_colors(folder):
+    image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2))
+    image.putpalette([9, 9, 9, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image.save(folder / "list.png", transparency=bytes([0, 255, 128, 255]))
+    image.save(folder / "one.png", transparency=0)
+    image.convert("RGB").save(folder / "key.png", transparency=(9, 9, 9))
+    rgba = image.convert("RGBA")
+    rgba.putpixel((0, 0), (9, 9, 9, 0))
+    rgba.save(folder / "rgba.png")
+    for name in ("list.png", "one.png", "key.png", "rgba.png"):
+        assert palettes.read(folder / name).hex == ["#ff0000", "#00ff00", "#0000ff"]
+
+
+HOSTILE_NAMES = [
+    "\x1b]0;owned\x07red",
+    "\ud800half",
+    "a\u202eb",
+    "two\r\nlines",
+    "\x9b31m",
+    "\u00a0 grün\t\u2028",
+    "\0",
+]
+CLEAN_NAMES = ("]0;ownedred", "half", "ab", "two lines", "31m", "grün", "")
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_names_are_cleaned(folder, kind):
+    colors = np.arange(21).reshape(7, 3)
+    palettes.write(folder / f"x.{kind}", colors, names=HOSTILE_NAMES, title="\x1b[2Jtitle\udfff")
+    data = (folder / f"x.{kind}").read_bytes()
+    assert b"\x1b" not in data
+    palette = palettes.read(folder / f"x.{kind}")
+    assert palette.names[:6] == CLEAN_NAMES[:6]
+    assert palette.names[6] in ("", palette.hex[6])
+    made = palettes.Palette(palette.colors, tuple(HOSTILE_NAMES), None, "\x1b[2Jtitle\udfff")
+    assert (made.names, made.title) == (CLEAN_NAMES, "[2Jtitle")
+
+
+def test_names_in_files_are_cleaned(folder):
+    (folder / "x.json").write_text(json.dumps([{"hex": "#fff", "name": name} for name in HOSTILE_NAMES]))
+    assert palettes.read(folder / "x.json").names == CLEAN_NAMES
+    (folder / "x.gpl").write_bytes(b"GIMP Palette\nName: \x1b[31mt\n#\n1 2 3\t\x1b[5mblink\xff\n")
+    palette = palettes.read(folder / "x.gpl")
+    assert (palette.title, palette.names) == ("[31mt", ("[5mblink\ufffd",))
+
+
+@pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("x.gpl", b"", "empty"),
@@ -259,6 +460,7 @@ def test_truncated_files_raise_or_give_a_palette(folder, kind):
         assert len(palette) >= 1
 
 
+@pytest.mark.filterwarnings("ignore:.*are left out")
 @pytest.mark.parametrize("kind", palettes.FORMATS)
 def test_any_bytes_raise_or_give_a_palette(tmp_path_factory, kind):
     path = saved(tmp_path_factory.mktemp("palettes"), kind)

@@ -1,7 +1,7 @@
 """What profiles and PNG's chunks say of colors: pictures of other spaces become sRGB, as hex numbers and palettes are.
 
-Hex numbers, palette files, GIF, BMP, panels of e-ink and pictures side by side know no profiles; in sRGB all of them mean
-the same. Colors beyond sRGB are clipped; white stays white ("relative colorimetric").
+Hex numbers, palette files, GIF, BMP, panels of e-ink and pictures side by side know no profiles; in sRGB all of them
+mean the same. Colors beyond sRGB are clipped; white stays white ("relative colorimetric").
 
 References
 ----------
@@ -94,23 +94,22 @@ def in_srgb(picture: Picture) -> Picture:
             raise ValueError("it has no signature")
         if not describes(profile, pixels):  # as of a grey picture that was made of one in color
             return replace(picture, icc_profile=None)
-        conversion = _conversion(profile)
+        with np.errstate(all="ignore"):
+            conversion = _conversion(profile)
+            if conversion is None or (pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()):
+                return picture
+            return replace(picture, pixels=conversion(pixels), icc_profile=None)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a damaged one leads to
-        warn_caller(f"{picture.name}: {_why_left_out(error)}", UserWarning)
+        warn_of_profile(picture.name, error)
         return replace(picture, icc_profile=None)
-    if conversion is None or (pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()):
-        return picture
-    return replace(picture, pixels=conversion(pixels), icc_profile=None)
-
-
-def _why_left_out(error: Exception) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return f"its color profile is damaged ({reason}) and left out"
 
 
 def warn_of_profile(name: str, error: Exception) -> None:
     """Say in one line that a picture's profile cannot be used."""
-    warn_caller(f"{name}: {_why_left_out(error)}", UserWarning)
+    reason = " ".join(str(error).split()) or type(error).__name__
+    warn_caller(f"{name}: its color profile is damaged ({reason}) and left out", UserWarning)
 
 
 def declared_profile(image: Image.Image, name: str) -> bytes | None:
@@ -169,14 +168,16 @@ def _conversion(profile: bytes) -> Callable[[NDArray[Any]], NDArray[Any]] | None
         if by_formula is None:
             raise ValueError("it has no curve")
         ramp = np.linspace(0, 1, 256)
-        same = np.abs(by_formula(ramp) - ramp).max() * 255 <= _SAME_LEVEL
-        return None if same else partial(_through_table, by_formula)
-    steps = np.linspace(0, 255, 6).astype(np.uint8)
-    probe = np.stack(np.meshgrid(steps, steps, np.arange(0, 256, 5, np.uint8)), axis=-1).reshape(1, -1, 3)
-    converted = _by_littlecms(profile, probe) if by_formula is None else by_formula(probe / 255) * 255
-    if np.abs(converted - probe.astype(float)).max() <= _SAME_LEVEL:
-        return None
-    return partial(_convert, profile, by_formula)
+        return None if _is_same(by_formula(ramp) * 255, ramp * 255) else partial(_through_table, by_formula)
+    probe = np.stack(np.meshgrid(*[np.arange(0, 256, step) for step in (51, 51, 5)]), axis=-1).reshape(1, -1, 3)
+    converted = _by_littlecms(profile, probe.astype(np.uint8)) if by_formula is None else by_formula(probe / 255) * 255
+    return None if _is_same(np.asarray(converted), probe) else partial(_convert, profile, by_formula)
+
+
+def _is_same(converted: NDArray[Any], levels: NDArray[Any]) -> bool:
+    if not np.isfinite(converted).all():
+        raise ValueError("a curve ends nowhere")
+    return bool(np.abs(converted - levels).max() <= _SAME_LEVEL)
 
 
 def _through_table(formula: _Conversion, pixels: NDArray[Any]) -> NDArray[Any]:
@@ -198,8 +199,8 @@ def _convert(profile: bytes, formula: _Conversion | None, pixels: NDArray[Any]) 
         return (np.rint(levels * white) if pixels.dtype.kind == "u" else levels).astype(pixels.dtype)
     converted = np.empty_like(pixels)
     for row, stored in zip(converted, pixels, strict=True):  # not all in 64 bits at once
-        levels = formula(stored.astype(np.float64) / white)
-        row[:] = np.rint(levels * white) if pixels.dtype.kind == "u" else levels
+        values = formula(stored.astype(np.float64) / white)
+        row[:] = np.rint(values * white) if pixels.dtype.kind == "u" else values
     return converted
 
 
@@ -248,7 +249,8 @@ def _read_curve(tag: bytes) -> _Conversion:
         if len(tag) < 12 + 2 * count:
             raise ValueError("a curve is truncated")
         table = np.frombuffer(tag, ">u2", count, 12) / 65535
-        return partial(np.interp, xp=np.linspace(0, 1, count), fp=table)
+        places = np.linspace(0, 1, count)
+        return lambda values: np.interp(values, places, table)
     kind = struct.unpack_from(">H", tag, 8)[0]
     if tag[:4] != b"para" or kind > 4:
         raise ValueError("a curve is of an unknown kind")
@@ -302,7 +304,7 @@ def _adaptation(white: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _made_profile(primaries: tuple[float, ...], curve: Curve, grey: bool) -> bytes:
     """A profile of version 4 that holds no more than it must."""
-    numbers = np.rint(65536 * np.column_stack([_D50, xyz_matrix(primaries)])).astype(">i4")
+    numbers: NDArray[Any] = np.rint(65536 * np.column_stack([_D50, xyz_matrix(primaries)])).astype(">i4")
     white, *columns = (b"XYZ \0\0\0\0" + column.tobytes() for column in numbers.T)
     parameters = np.rint(65536 * np.array(curve)).astype(">i4").tobytes()
     response = b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + parameters
@@ -319,7 +321,9 @@ def _made_profile(primaries: tuple[float, ...], curve: Curve, grey: bool) -> byt
     for name, tag in tags.items():
         table += struct.pack(">4sII", name, start + len(data), len(tag))
         data += tag + bytes(-len(tag) % 4)
-    head = struct.pack(">8xI4s4s4s12s4s28x", 0x04400000, b"mntr", b"GRAY" if grey else b"RGB ", b"XYZ ", bytes(12), b"acsp")
+    head = struct.pack(
+        ">8xI4s4s4s12s4s28x", 0x04400000, b"mntr", b"GRAY" if grey else b"RGB ", b"XYZ ", bytes(12), b"acsp"
+    )
     head += numbers[:, 0].tobytes() + bytes(48)
     body = head + struct.pack(">I", len(tags)) + table + data
     return struct.pack(">I", len(body)) + body[4:]

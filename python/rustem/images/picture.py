@@ -46,8 +46,8 @@ class Picture:
     alpha : (H, W) or (D, H, W) ndarray or None
         Opacity, in the dtype of `pixels`; None where every pixel is opaque.
     icc_profile : bytes or None
-        Colour profile of `pixels` as they stand. Of pictures that were read it is one of sRGB, or None, which stands for
-        sRGB too: those of other spaces are converted.
+        Color profile of `pixels` as they stand. Of pictures that were read it is one of sRGB, or None, which stands
+        for sRGB too: those of other spaces are converted.
     name : str
         What messages call the picture: its path as given.
     mask : (H, W) or (D, H, W) ndarray of bool or None

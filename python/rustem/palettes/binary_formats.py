@@ -129,15 +129,14 @@ def _aco_color(space: int, *values: int) -> Color | None:
             return _rgb(*parts[:3])
         case 1:
             return _rgb(*colorsys.hsv_to_rgb(*parts[:3]))
-        case 2:
-            return _from_cmyk(*(1 - part for part in parts))
+        case 2 | 9:  # 9 is "wide", in hundredths of a per cent
+            paper = 65535 if space == 2 else 10000
+            return _from_cmyk(*(1 - min(value, paper) / paper for value in values))
         case 7:
             a, b = (value - 65536 if value > 32767 else value for value in values[1:3])
             return _from_lab(values[0] / 10000, a / 10000, b / 10000)
         case 8:
             return _rgb(*[1 - values[0] / 10000] * 3)
-        case 9:
-            return _from_cmyk(*(1 - min(value, 10000) / 10000 for value in values))
     return None
 
 

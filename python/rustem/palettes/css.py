@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rustem.palettes.entries import Color, Parsed
+from rustem.palettes.entries import MOST_COLORS, Color, Parsed
 
 if TYPE_CHECKING:
     from rustem.palettes.entries import Entries
@@ -29,8 +29,12 @@ def read_css(text: str) -> Parsed:
     except ImportError:
         raise ImportError('reading CSS needs one more package; pip install "rustem[css]"') from None
 
-    colors, names, left_out = [], [], []
+    colors: list[Color] = []
+    names: list[str] = []
+    left_out: list[str] = []
     for name, token in _variables(tinycss2.parse_component_value_list(text, skip_comments=True)):
+        if len(colors) + len(left_out) > MOST_COLORS:
+            raise ValueError(f"it has more than {MOST_COLORS} colors")
         color = tinycss2.color4.parse_color(token)
         if isinstance(color, tinycss2.color4.Color):
             if token.type != "ident" or color.alpha > 0:  # "transparent" is none
@@ -53,7 +57,7 @@ def _variables(tokens: list[Any]) -> Iterator[tuple[str, Any]]:
     read: list[Any] = []  # the tokens of the current declaration
     while stack:
         token = next(stack[-1], None)
-        if token is None or token.type == "{} block" or token == ";" or token == "!":
+        if token is None or token.type == "{} block" or token in (";", "!"):
             yield from _variable(read)
             read = []
             if token is None:

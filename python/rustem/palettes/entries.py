@@ -24,11 +24,11 @@ class Parsed(NamedTuple):
 
 
 def plain_text(text: str) -> str:
-    """A name in one line, without what terminals obey and files cannot hold: control characters, lone surrogates.
+    r"""A name in one line, without what terminals obey and files cannot hold: control characters, lone surrogates.
 
     Examples
     --------
-    >>> plain_text("dark\\x1b[31m \\ud800red\\n")
+    >>> plain_text("dark\x1b[31m \ud800red\n")
     'dark[31m red'
     """
     if text.isascii() and text.isprintable() and "  " not in text:

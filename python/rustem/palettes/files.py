@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _MOST_MEGABYTES = 16
-# A parser in Python takes a second for one.
-_MOST_MEGABYTES_OF = {".css": 4, ".scss": 4}
+# A parser in Python takes a second for one. 65536 colors take less than two.
+_MOST_MEGABYTES_OF = {".css": 2, ".scss": 2}
 
 
 def read(path: str | os.PathLike[str]) -> Palette:
@@ -63,7 +63,7 @@ def read(path: str | os.PathLike[str]) -> Palette:
     except ImportError as error:
         raise ImageError(f"{name}: {error}") from error
     except Exception as error:  # parsers raise whatever a damaged file makes them stumble over
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(f"{name}: this is no palette that can be read ({reason}); save it as .gpl") from error
     return _checked(name, parsed)
 

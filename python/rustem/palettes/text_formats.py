@@ -111,8 +111,12 @@ def _read_json(text: str) -> Parsed:
         content = lists[0] if lists else [{"name": key, "hex": value} for key, value in content.items()]
     if not isinstance(content, list):
         raise ValueError("it holds no list of colours")
+    if len(content) > MOST_COLORS:
+        raise ValueError(f"it holds {len(content)} colours; leave at most {MOST_COLORS}")
     entries = [_json_color(entry, number) for number, entry in enumerate(content, 1)]
-    return Parsed([color for color, _ in entries], [name for _, name in entries], title if isinstance(title, str) else "")
+    return Parsed(
+        [color for color, _ in entries], [name for _, name in entries], title if isinstance(title, str) else ""
+    )
 
 
 def _json_color(entry: Any, number: int) -> tuple[Color, str]:
@@ -150,7 +154,7 @@ def _read_svg(text: str) -> Parsed:
         if _local_name(element.tag) != "rect":
             continue
         style = dict(rule.partition(":")[::2] for rule in element.get("style", "").replace(" ", "").split(";"))
-        fill = (style.get("fill") or element.get("fill", "")).strip().lower()
+        fill = (style.get("fill") or element.get("fill") or "").strip().lower()
         if fill.startswith("#") or fill in css_colors():
             colors.append(parse_hex(fill))
             names.append(next((child.text or "" for child in element if _local_name(child.tag) == "title"), ""))
