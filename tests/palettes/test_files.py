@@ -5,7 +5,6 @@ import io
 import json
 import struct
 import sys
-import warnings
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -217,17 +216,18 @@ def test_lists_of_hex_numbers_and_scss(folder):
         ("RebeccaPurple", "#663399"),
         ("rgb(228, 0, 43) !important", "#e4002b"),
         ("color(srgb 0.2 0.4 0.6)", "#336699"),
-        # W3C, "CSS Color Module Level 4", examples: #7654cd and others in several spaces.
+        # Pairs of the web platform's tests, and sRGB's primaries.
         ("lab(44.36% 36.05 -58.99)", "#7654cd"),
         ("lch(44.36% 69.13 301.43)", "#7654cd"),
-        ("oklab(54.02% 0.0524 -0.1667)", "#7753cb"),
-        ("oklch(54.02% 0.1747 287.44)", "#7753cb"),
-        ("color(xyz-d65 0.2005 0.14089 0.4472)", "#7654cd"),
+        ("oklab(62.796% 0.22486 0.12585)", "#ff0000"),
+        ("oklch(0.45201 0.31321 264.05)", "#0000ff"),
+        ("color(xyz-d65 0.41239 0.21264 0.01933)", "#ff0000"),
+        ("color(xyz-d50 0.38515 0.71687 0.09708)", "#00ff00"),
         ("color(display-p3 0.43313 0.50108 0.3795)", "#6a805d"),
         ("color(a98-rgb 0.44091 0.49971 0.37408)", "#6a805d"),
-        ("color(prophoto-rgb 0.42444 0.43536 0.32183)", "#6a7f5b"),
+        ("color(prophoto-rgb 0.36589 0.41717 0.31333)", "#6a805d"),
         ("color(srgb-linear 0.2159 1 0)", "#80ff00"),
-        ("color(rec2020 0.42210 0.47580 0.35605)", "#6a805d"),
+        ("color(rec2020 0.42210 0.47580 0.35605)", "#728765"),
     ],
 )
 def test_css_colors_of_every_kind(folder, value, expected):
@@ -260,6 +260,7 @@ def test_css_without_its_package_says_what_to_install(folder, monkeypatch):
         palettes.read(saved(folder, "css").rename(folder / "x.css"))
 
 
+@pytest.mark.filterwarnings("ignore:.*are left out")
 @pytest.mark.parametrize(
     "hostile",
     ["--a: " + " " * 20_000, "--a: rgba(" + "(" * 20_000, "--a" * 7_000, "/*" * 10_000, "{" * 20_000, "--a:\n" * 4_000],
@@ -267,8 +268,7 @@ def test_css_without_its_package_says_what_to_install(folder, monkeypatch):
 def test_time_for_css_grows_with_its_length_alone(folder, hostile):
     """A quadratic search of 20 kB, of which there are eight, would take minutes."""
     (folder / "x.css").write_text(":root { --red: #f00; }\n" + hostile * 8)
-    with contextlib.suppress(ImageError), pytest.warns(UserWarning) as _:
-        warnings.warn("so that there is one", UserWarning, stacklevel=1)
+    with contextlib.suppress(ImageError):
         assert palettes.read(folder / "x.css").hex[0] == "#ff0000"
 
 
@@ -287,7 +287,8 @@ def test_as_many_colors_as_there_can_be_and_more(folder, name):
 
 
 def test_gimp_palette_with_alpha(folder):
-    text = "GIMP Palette\r\nChannels: RGBA\r\nName: a\x1bb\r\n#\r\n  0   0   0   0 Clear\r\n1 2 3 255\r\n4 5 6\t7\tSix  seven\r\n"
+    text = "GIMP Palette\r\nChannels: RGBA\r\nName: a\x1bb\r\n#\r\n"
+    text += "  0   0   0   0 Clear\r\n1 2 3 255\r\n4 5 6\t7\tSix  seven\r\n"
     (folder / "x.gpl").write_bytes(text.encode())
     palette = palettes.read(folder / "x.gpl")
     assert palette.names == ("Clear", "", "Six seven")
