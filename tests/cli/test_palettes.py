@@ -296,3 +296,55 @@ def test_what_is_already_in_few_colours_is_kept(tmp_path, monkeypatch, capsys):
     assert main(["quantize", "few.png", "-n", "9", "--skip-if-larger"]) == 0
     assert "few.png: kept, nothing written" in capsys.readouterr().err
     assert not Path("few-q9.png").exists()
+
+
+HOSTILE = [
+    "\x1b]0;owned\x07\x1b[31mred",
+    "a\u202eb",
+    "\ud800lone",
+    "two\nlines",
+    "\x9b2J",
+    "\U000e0067tag",
+]
+
+
+def test_names_reach_neither_terminal_nor_json_as_codes(tmp_path, capsys):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"title": "\x1b[2J", "colors": [{"hex": "#123456", "name": name} for name in HOSTILE]}))
+    assert main(["palette", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == len(HOSTILE)
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
+    assert main(["palette", str(path), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii()
+    names = [color["name"] for color in json.loads(out)["palette"]]
+    assert names == ["]0;owned[31mred", "ab", "lone", "two lines", "2J", "tag"]
+    for kind in ("gpl", "css", "svg", "json"):
+        assert main(["palette", str(path), "--format", kind]) == 0
+        assert all(sign.isprintable() or sign in "\t\n" for sign in capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", ["a\u00a0b.gpl", "a\U000e0067b.gpl", 'quote".gpl', "back\\slash.gpl", "a\u2028b.gpl"])
+def test_json_of_any_file_name(tmp_path, capsys, name):
+    path = tmp_path / name
+    path.write_text("GIMP Palette\n1 2 3 x\n")
+    assert main(["palette", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(path)
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_one_line_each(tmp_path, capsys):
+    (tmp_path / "book.aco").write_bytes(b"\0\1\0\2" + b"\0\3" + bytes(8) + b"\0\0" + b"\xff\xff" + bytes(6))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png", icc_profile=b"no profile" * 20)
+    for command, name, reason in (
+        ("palette", "book.aco", "1 of 2 entries are left out"),
+        ("palette", "a.png", "color profile is damaged"),
+        ("quantize", "a.png", "color profile is damaged"),
+        ("segment", "a.png", "color profile is damaged"),
+    ):
+        result = tmp_path / ("out.gpl" if command == "palette" else "out.png")
+        assert main([command, str(tmp_path / name), "--force", "-o", str(result), "-k", "1"]) == 0
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("rustem: warning: ")]
+        assert line.count(name) == 1
+        assert reason in line

@@ -8,8 +8,9 @@ Adobe Swatch Exchange     .ase                         names
 Photoshop swatches        .aco                         names
 Photoshop colour table    .act                         up to 256 colours
 JASC, Microsoft RIFF      .pal (JASC is written)       RIFF: up to 65535 colours
+raw                       .pal (read only)             16, 64, 256 or 512 colours
 JSON                      .json                        names, shares
-CSS variables             .css                         names
+CSS variables             .css (.scss is read)         names; reading needs tinycss2
 list of hex numbers       .hex, .txt                   colours only
 swatches to look at       .svg, .png                   SVG: names
 ========================= ============================ =====================================

@@ -134,8 +134,8 @@ class PalettePicture(LabelledPicture):
         """Write the picture in its new colours, or the original and it side by side.
 
         The extension decides on the format. A PNG of up to 256 colours (8 bits a channel) is an indexed one.
-        Transparency, colour profile and resolution of the original are carried over, from TIFF to TIFF the georeference
-        too. Volumes are saved as stacks, in ``.tif``.
+        Transparency and resolution of the original are carried over, from TIFF to TIFF the georeference too. Pictures
+        that were read are in sRGB, and so is this one. Volumes are saved as stacks, in ``.tif``.
 
         Raises
         ------

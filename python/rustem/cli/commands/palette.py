@@ -26,7 +26,8 @@ Show the palette of a picture: swatches, hex numbers, shares, and the nearest na
 Palette files (.gpl, .ase, .aco, .act, .pal, .json, .css, .hex, .svg) are shown as they are, and converted with -o or
 --format. Of one picture, --format without -o prints the file instead of swatches where it is text (gpl, pal, json, css,
 hex, svg); other palette files lie beside their pictures, as photo-k8.ase. Nothing is overwritten without --force.
-Built-in palettes of devices are given by name, as eink-7color.
+Built-in palettes of devices are given by name, as eink-7color. Colours are sRGB; pictures with a profile are converted.
+Reading CSS needs tinycss2: pip install "rustem[css]".
 """
 
 _EXAMPLES = """\
