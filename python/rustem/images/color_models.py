@@ -20,7 +20,7 @@ _KNEE = 6 / 29
 
 
 def from_cmyk(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
-    """An image of Pillow's in CMYK in sRGB, by its profile; roughly without one, and with a warning if it is damaged."""
+    """An image of Pillow's in CMYK in sRGB, by its profile; roughly without one, or with a damaged one."""
     if profile is not None:
         try:
             return _in_srgb(image, profile)
@@ -66,7 +66,8 @@ def lab_to_rgb(stored: NDArray[Any], *, offset: bool) -> NDArray[Any]:
         opponents = stored[..., 1:] / unit - 128
     else:
         lightness = stored[..., 0] * (100 / white_level(stored.dtype))
-        opponents = stored[..., 1:].astype(np.int16 if wide else np.int8, casting="unsafe") / unit
+        signed: NDArray[Any] = stored[..., 1:].astype(np.int16 if wide else np.int8, casting="unsafe")
+        opponents = signed / unit
     middle = (lightness + 16) / 116
     roots = np.stack([middle + opponents[..., 0] / 500, middle, middle - opponents[..., 1] / 200], axis=-1)
     xyz = np.where(roots > _KNEE, roots**3, 3 * _KNEE**2 * (roots - 4 / 29)) * _WHITE

@@ -103,7 +103,8 @@ def _codes(directory: Any) -> Iterable[int]:
 
 
 def _with_tags(dpi: tuple[float, float] | None, found: list[tuple[int, int, Any]]) -> Metadata:
-    tags, nodata = [], None
+    tags: list[tuple[int, int, int, Any]] = []
+    nodata = None
     for code, kind, value in found:
         if isinstance(value, bytes):
             value = value.decode("ascii", "replace")  # noqa: PLW2901

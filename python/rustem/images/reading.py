@@ -49,7 +49,8 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     Warns
     -----
     UserWarning
-        Pages or series of a TIFF file are left out; a color profile is damaged, or its coding is one of HDR: the values are taken for sRGB.
+        Pages or series of a TIFF file are left out; a color profile is damaged, or its coding is
+        one of HDR: the values are taken for sRGB.
 
     Examples
     --------

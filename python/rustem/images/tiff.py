@@ -63,13 +63,13 @@ def _is_more_than_pillow_keeps(image: Image.Image) -> bool:
     bits, photometric, extra = tags.get(258, (1,)), tags.get(262), tags.get(338, ())
     formats = tags.get(339, (1,))
     if photometric in (_CMYK, _CIELAB, _ICCLAB):
-        return max(bits) > 8 or photometric == _ICCLAB
+        return bool(max(bits) > 8 or photometric == _ICCLAB)
     if photometric not in _GREY_OR_RGB:
         return False
     if max(bits) <= 8:
         untold = tags.get(277, 1) > (3 if photometric == 2 else 1) + len(extra)
-        return 0 in extra or untold or 2 in formats
-    return (bits, photometric, formats) != ((16,), 1, (1,))
+        return bool(0 in extra or untold or 2 in formats)
+    return bool((bits, photometric, formats) != ((16,), 1, (1,)))
 
 
 def _read(file: BinaryIO, image: Image.Image | None, name: str) -> tuple[Picture | None, NDArray[np.bool_] | None]:
