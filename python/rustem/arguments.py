@@ -29,7 +29,7 @@ RandomState: TypeAlias = "int | np.random.Generator | None"
 MAX_COMPONENTS = 65536
 
 
-def check_integer(name: str, value: object, least: int = 1, most: int = sys.maxsize) -> int:
+def check_integer(name: str, value: object, least: int = 1, most: float = sys.maxsize) -> int:
     """``value`` as an int from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InvalidInputError(f"{name} is {value!r}: give a whole number of at least {least}")
@@ -113,7 +113,7 @@ def check_seed(random_state: RandomState) -> int:
     if random_state is None:
         random_state = np.random.default_rng()
     if isinstance(random_state, int | np.integer):
-        return check_integer("random_state", random_state, least=0, most=10**400) % 2**64
+        return check_integer("random_state", random_state, least=0, most=math.inf) % 2**64
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
     raise InvalidInputError(f"random_state is {random_state!r}: give a whole number, a numpy Generator or None")

@@ -1,6 +1,7 @@
 //! A checked view of (n, d) samples with weights, and the layout in which the kernels read them.
 
-use std::borrow::Cow;
+mod frame;
+mod weights;
 
 use fearless_simd::Simd;
 
@@ -10,6 +11,9 @@ use crate::memory::check_room;
 use crate::morton;
 use crate::parallel::LEAST_WORK;
 use crate::simd::{Aligned, Real, dispatch, level};
+
+pub(crate) use frame::Frame;
+pub(crate) use weights::Weights;
 
 /// Samples in one tile: a multiple of every vector width, so that no loop has a tail.
 pub const TILE: usize = 128;
@@ -45,29 +49,6 @@ pub struct Samples<T> {
     /// Of sorted samples: middle and half widths of each tile's box, (tiles, 2, features).
     boxes: Vec<T>,
     pub(crate) frame: Frame,
-}
-
-/// What standardises samples, feature by feature: (x − centre) / (scale · ratio), in the caller's unit.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    /// Weighted mean of each feature.
-    pub(crate) center: Vec<f64>,
-    /// Root of the weighted variance averaged over the features, each in its ratio; 1 where all samples are equal.
-    pub(crate) scale: f64,
-    /// The unit of each feature beside the others; 1 where they are alike.
-    pub(crate) ratios: Vec<f64>,
-}
-
-impl Frame {
-    /// What each feature is divided by.
-    pub(crate) fn scales(&self) -> impl Iterator<Item = f64> + Clone {
-        self.ratios.iter().map(|ratio| self.scale * ratio)
-    }
-
-    /// What standardising takes from each log-density.
-    fn log_jacobian(&self) -> f64 {
-        self.center.len() as f64 * self.scale.ln() + self.ratios.iter().map(|ratio| ratio.ln()).sum::<f64>()
-    }
 }
 
 impl<T: Real> Samples<T> {
@@ -134,7 +115,7 @@ impl<T: Real> Samples<T> {
         let center = frame.center.iter().map(|value| value * unit).collect();
         let scaled = Frame { center, scale: frame.scale * unit, ratios: frame.ratios.clone() };
         let single = size_of::<T>() == size_of::<f32>();
-        let far = far_rows(rows, &scaled, if single { limit } else { FARTHEST })?;
+        let far = scaled.far_rows(rows, if single { limit } else { FARTHEST })?;
         let mut samples = Self::lay_out(rows, weights, (scaled, unit), Vec::new())?;
         for row in &far {
             let tile = &mut samples.values[row / TILE * TILE * d..][..TILE * d];
@@ -286,60 +267,6 @@ impl<T: Real> Samples<T> {
     }
 }
 
-/// The weights of samples; none where each counts once.
-pub(crate) struct Weights<'a> {
-    each: Option<Cow<'a, [f64]>>,
-    pub(crate) total: f64,
-}
-
-impl<'a> Weights<'a> {
-    /// Largest weights beyond this, or below its inverse, are brought near to 1 by a power of two, all alike: only their
-    /// ratios count, and no sum or square of any overflows, in single precision either.
-    const EXTREME: i32 = 64;
-
-    /// Checks the weights of `n_samples`.
-    pub(crate) fn new(each: Option<&'a [f64]>, n_samples: usize) -> Result<Self> {
-        let Some(each) = each else {
-            return Ok(Self { each: None, total: n_samples as f64 });
-        };
-        if each.len() != n_samples {
-            return Err(Error::Length { what: "sample_weight", expected: n_samples, found: each.len() });
-        }
-        let valid = |weight: &f64| (0.0..f64::INFINITY).contains(weight);
-        let mut blocks = each.chunks(TILE);
-        if !blocks.all(|weights| weights.iter().fold(true, |all, weight| all & valid(weight)))
-            && let Some(row) = each.iter().position(|weight| !valid(weight))
-        {
-            return Err(Error::InvalidWeight { row, weight: each[row] });
-        }
-        let largest = each.iter().fold(0.0, |largest: f64, weight| largest.max(*weight));
-        if largest <= 0.0 {
-            return Err(Error::Empty);
-        }
-        let exponent = largest.log2().round() as i32;
-        let each = if exponent.abs() > Self::EXTREME {
-            // In two steps, of which none is out of range.
-            let half = 2f64.powi(-exponent / 2);
-            let rest = 2f64.powi(-exponent - -exponent / 2);
-            Cow::Owned(each.iter().map(|weight| weight * half * rest).collect())
-        } else {
-            Cow::Borrowed(each)
-        };
-        let total = weighted_sums(n_samples, 1, None, |row, _| each[row])[0];
-        Ok(Self { each: Some(each), total })
-    }
-
-    /// Those of some of the rows.
-    pub(crate) fn of_rows(&self, rows: &[usize]) -> Weights<'static> {
-        let each: Vec<f64> = rows.iter().map(|row| self.of(*row)).collect();
-        Weights { total: each.iter().sum(), each: Some(Cow::Owned(each)) }
-    }
-
-    fn of(&self, row: usize) -> f64 {
-        self.each.as_ref().map_or(1.0, |each| each[row])
-    }
-}
-
 /// Checks everything that comes from outside; returns the weights, and what standardises the rows.
 pub(crate) fn check<'a, E: Element>(
     rows: &[E],
@@ -351,7 +278,7 @@ pub(crate) fn check<'a, E: Element>(
     if !ratios.is_empty() && ratios.len() != n_features {
         return Err(Error::Length { what: "ratios", expected: n_features, found: ratios.len() });
     }
-    let frame = frame_of(rows, n_features, &weights, ratios)?;
+    let frame = Frame::of(rows, n_features, &weights, ratios)?;
     Ok((weights, frame))
 }
 
@@ -367,30 +294,6 @@ pub(crate) fn check_rows<'a, E>(rows: &[E], n_features: usize, weights: Option<&
     }
     check_room("what is kept of each sample", n_samples, BYTES_BESIDE)?;
     Weights::new(weights, n_samples)
-}
-
-/// The rows, ascending, that lie further than `limit` from the frame's centre in some feature.
-fn far_rows<E: Element>(rows: &[E], frame: &Frame, limit: f64) -> Result<Vec<usize>> {
-    let d = frame.center.len();
-    let scales: Vec<f64> = frame.scales().collect();
-    let within = |row: &[E]| {
-        let distances = row.iter().zip(&frame.center).zip(&scales);
-        distances.fold(true, |all, ((x, center), scale)| all & ((x.to_f64() - center).abs() <= limit * scale))
-    };
-    let mut far = Vec::new();
-    for (block, rows) in rows.chunks(TILE * d).enumerate() {
-        if with_known_features!(d, |d| rows.chunks_exact(d).fold(true, |all, row| all & within(row))) {
-            continue;
-        }
-        for (lane, values) in rows.chunks_exact(d).enumerate().filter(|(_, values)| !within(values)) {
-            let row = block * TILE + lane;
-            if let Some(feature) = values.iter().position(|value| !value.to_f64().is_finite()) {
-                return Err(Error::NotFinite { row, feature });
-            }
-            far.push(row);
-        }
-    }
-    Ok(far)
 }
 
 /// As many tiles as are worth a block, with so many products for each sample.
@@ -438,48 +341,6 @@ fn range<T: Real>(values: &[T; TILE]) -> (f64, f64) {
     }
     let fold = |lanes: [T; 8], best: fn(f64, f64) -> f64| lanes.map(T::to_f64).into_iter().reduce(best);
     (fold(low, f64::min).unwrap_or_default(), fold(high, f64::max).unwrap_or_default())
-}
-
-fn frame_of<E: Element>(rows: &[E], d: usize, weights: &Weights, ratios: &[f64]) -> Result<Frame> {
-    let (n_samples, total_weight, weights) = (rows.len() / d, weights.total, weights.each.as_deref());
-    let mut center = weighted_sums(n_samples, d, weights, |row, feature| rows[row * d + feature].to_f64());
-    if center.iter().any(|sum| !sum.is_finite())
-        && let Some(at) = rows.iter().position(|value| !value.to_f64().is_finite())
-    {
-        return Err(Error::NotFinite { row: at / d, feature: at % d });
-    }
-    for sum in &mut center {
-        *sum /= total_weight;
-    }
-    let square = |row: usize, feature: usize| (rows[row * d + feature].to_f64() - center[feature]).powi(2);
-    let ratios = if ratios.is_empty() { vec![1.0; d] } else { ratios.to_vec() };
-    let squares = weighted_sums(n_samples, d, weights, square);
-    let squares: f64 = squares.iter().zip(&ratios).map(|(square, ratio)| square / (ratio * ratio)).sum();
-    let scale = (squares / (total_weight * d as f64)).sqrt();
-    // The f32 kernels square standardised values; up to this bound nothing overflows on the way back either.
-    if !scale.is_finite() || center.iter().any(|value| value.abs() > 1e150) {
-        return Err(Error::TooLarge);
-    }
-    Ok(Frame { center, scale: if scale > 0.0 { scale } else { 1.0 }, ratios })
-}
-
-/// Of each feature, the sum of a value for each row, times the row's weight.
-fn weighted_sums(n: usize, d: usize, weights: Option<&[f64]>, value: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    /// Rows that are summed side by side, so that additions need not wait for each other.
-    const LANES: usize = 8;
-    let mut sums = vec![[0.0; LANES]; d];
-    with_known_features!(d, |d| {
-        for start in (0..n).step_by(LANES) {
-            let lanes = LANES.min(n - start);
-            for (feature, sums) in sums.iter_mut().take(d).enumerate() {
-                for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
-                    let row = start + lane;
-                    *sum += weights.map_or(1.0, |weights| weights[row]) * value(row, feature);
-                }
-            }
-        }
-    });
-    sums.iter().map(|lanes| lanes.iter().sum()).collect()
 }
 
 #[cfg(test)]
