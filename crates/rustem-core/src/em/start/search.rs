@@ -256,7 +256,8 @@ mod tests {
         let mut stop = |_, _| ControlFlow::Break(());
         let stopped = search(&samples, 4, CovarianceType::Diag, &start(0), config(), &threads, &mut stop);
         assert_eq!(stopped, Err(Error::Interrupted));
-        let threads = Threads::new(2, &|| true);
+        // Threads ask every 50 ms: a search of more than 100.
+        let (samples, threads) = (scattered(30_000), Threads::new(2, &|| true));
         let mut quiet = |_, _| ControlFlow::Continue(());
         let stopped = search(&samples, 4, CovarianceType::Diag, &start(0), config(), &threads, &mut quiet);
         assert_eq!(stopped, Err(Error::Interrupted));
