@@ -91,6 +91,18 @@ def fit(
     options: _FitOptions,
     progress: Callable[[int, float], object] | None,
 ) -> tuple[_Mixture, list[float], bool, tuple[NDArray[np.uint32], float]]: ...
+def k_means_start(
+    samples: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+    n_components: int,
+    covariance_type: str,
+    reg_covar: float,
+    seed: int,
+    n_threads: int,
+) -> _Mixture: ...
+def seeds(
+    samples: NDArray[Any], sample_weight: NDArray[np.float64] | None, n_components: int, seed: int, n_threads: int
+) -> NDArray[np.float64]: ...
 def step(
     samples: NDArray[Any],
     sample_weight: NDArray[np.float64] | None,

@@ -127,6 +127,49 @@ fn best_fit<T: Real>(
     em::fit_best(samples, options.n_components, family, &start, config, options.n_init, threads, progress)
 }
 
+/// The mixture after one M-step from the clusters of k-means; fewer components where there are fewer distinct samples.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "samples, and what scikit-learn's estimator says of a start")]
+pub(crate) fn k_means_start<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    sample_weight: Option<Plain1<'py, f64>>,
+    n_components: usize,
+    covariance_type: &str,
+    reg_covar: f64,
+    seed: u64,
+    n_threads: usize,
+) -> PyResult<MixtureArrays<'py>> {
+    let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
+    let start = em::Start { method: em::Method::KMeans, weights: None, means: None, covariances: None, seed };
+    let regularization = Regularization { floor: 0.0, added: reg_covar };
+    let found = with_rows!(samples, |rows, d, T| run(py, n_threads, None, |threads, _| {
+        let samples = Samples::<T>::new(rows, d, weights, 1.0)?;
+        em::initialize(&samples, n_components, covariance_type.parse()?, &start, regularization, threads)
+    }))?;
+    mixture_arrays(py, found)
+}
+
+/// Up to k distinct samples (k, d) by greedy k-means++.
+#[pyfunction]
+pub(crate) fn seeds<'py>(
+    py: Python<'py>,
+    samples: Rows<'py>,
+    sample_weight: Option<Plain1<'py, f64>>,
+    n_components: usize,
+    seed: u64,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let weights = sample_weight.as_ref().map(Plain1::values).transpose()?;
+    with_rows!(samples, |rows, d, T| {
+        let found = run(py, n_threads, None, |threads, _| {
+            em::seeds(&Samples::<T>::new(rows, d, weights, 1.0)?, n_components, seed, threads)
+        })?;
+        let n_found = found.len() / d;
+        Ok(found.into_pyarray(py).reshape([n_found, d])?.into_any())
+    })
+}
+
 /// One step of stepwise EM on a batch: (statistics, mixture).
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "each is one quantity of the step's formula")]

@@ -29,7 +29,7 @@ mod _core {
     #[pymodule_export]
     use super::dither::dither;
     #[pymodule_export]
-    use super::em::{fit, label, log_densities, responsibilities, simd_level, step};
+    use super::em::{fit, k_means_start, label, log_densities, responsibilities, seeds, simd_level, step};
     #[pymodule_export]
     use super::kmeans::{ColorPyramid, nearest};
     #[pymodule_export]

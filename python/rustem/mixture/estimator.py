@@ -48,7 +48,8 @@ _NOT_CONVERGED = (
 class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
     """Gaussian mixture with scikit-learn's contract: its parameters, attributes, methods, warnings and errors.
 
-    From equal starts it gives scikit-learn's answer, and with an integer ``random_state`` the starts are equal.
+    From equal starts it gives scikit-learn's answer. The starts are its own: found on all threads, with other random
+    numbers, by what each ``init_params`` means there.
 
     Parameters
     ----------
@@ -378,9 +379,13 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
             weights, means, covariances = found.weights, found.means, found.covariances
         elif any(part is None for part in given):
             kind = "k-means++" if self.init_params == "search" else self.init_params
-            weights, means, covariances = sklearn_starts.start(
-                rows, weight, self.n_components, self.covariance_type, self.reg_covar, kind, random_state
-            )
+            k, family, n_threads = self.n_components, self.covariance_type, check_threads(self.n_threads)
+            try:
+                weights, means, covariances = sklearn_starts.start(
+                    rows, weight, k, family, self.reg_covar, kind, random_state, n_threads
+                )
+            except InvalidInputError as error:
+                raise _as_sklearns(error) from error
         if self.precisions_init is not None:
             covariances = inverted(np.asarray(self.precisions_init, dtype=np.float64), self.covariance_type)
         weights = weights if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
@@ -417,9 +422,7 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         try:
             run = prior_fitting.fit(rows, weight, start, self._prior(), options, reporter)
         except InvalidInputError as error:
-            if "covariance of component" in str(error):
-                raise ValueError(ILL_DEFINED) from error
-            raise
+            raise _as_sklearns(error) from error
         self._print_verbose_msg_init_end(run.history[-1], run.converged)
         return run
 
@@ -472,3 +475,8 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         self.n_iter_ = len(fit.history)
         self.lower_bounds_ = fit.history
         self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
+
+
+def _as_sklearns(error: InvalidInputError) -> ValueError:
+    """The error in scikit-learn's words, where it has some."""
+    return ValueError(ILL_DEFINED) if "covariance of component" in str(error) else error

@@ -26,14 +26,24 @@ PARAMETERS = ["weights_", "means_", "covariances_", "precisions_", "precisions_c
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+def fitted_from_one_start(X, k, **keywords):
+    """scikit-learn's model, and ours that goes on from where scikit-learn's starts."""
+    theirs = sklearn.mixture.GaussianMixture(k, **keywords).fit(X)
+    start = sklearn.mixture.GaussianMixture(k, **{**keywords, "max_iter": 0}).fit(X)
+    ours = GaussianMixture(k, **keywords, warm_start=True)
+    for name in [*PARAMETERS, "converged_", "lower_bound_"]:
+        setattr(ours, name, getattr(start, name))
+    return theirs, ours.fit(X)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("init_params", INITS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equal_starts_give_scikit_learns_answer(samples, family, init_params, dtype):
     """Attribute by attribute and iteration by iteration, to what rounding allows."""
     X = samples.astype(dtype)
-    keywords = {"covariance_type": family, "init_params": init_params, "random_state": 5, "n_init": 2, "max_iter": 300}
-    theirs, ours = sklearn.mixture.GaussianMixture(4, **keywords).fit(X), GaussianMixture(4, **keywords).fit(X)
+    keywords = {"covariance_type": family, "init_params": init_params, "random_state": 5, "max_iter": 300}
+    theirs, ours = fitted_from_one_start(X, 4, **keywords)
     exact = dtype == np.float64
     if exact:
         assert (ours.n_iter_, ours.converged_) == (theirs.n_iter_, theirs.converged_)
@@ -70,26 +80,74 @@ def test_given_starts(samples, family):
             "spherical": np.full(k, 2.0),
         }[family],
     }
-    for left_out in [None, *given]:
-        keywords = {name: value for name, value in given.items() if name != left_out}
-        models = [
-            model(k, covariance_type=family, random_state=1, **keywords).fit(samples)
-            for model in (sklearn.mixture.GaussianMixture, GaussianMixture)
-        ]
-        for name in PARAMETERS:
-            np.testing.assert_allclose(*(getattr(model, name) for model in models), rtol=1e-6, atol=1e-8)
+    theirs, ours = (
+        model(k, covariance_type=family, **given).fit(samples)
+        for model in (sklearn.mixture.GaussianMixture, GaussianMixture)
+    )
+    for name in PARAMETERS:
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-6, atol=1e-8)
+    sought = GaussianMixture(k, covariance_type=family, random_state=1, max_iter=0).fit(samples)
+    for name, value in given.items():
+        start = GaussianMixture(k, covariance_type=family, random_state=1, max_iter=0, **{name: value}).fit(samples)
+        for part in ("weights", "means", "precisions"):
+            expected = value if name == f"{part}_init" else getattr(sought, f"{part}_")
+            np.testing.assert_allclose(getattr(start, f"{part}_"), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_k_means_starts_from_one_m_step_of_its_clusters(samples, family, dtype):
+    from sklearn.cluster import KMeans
+
+    X = (5 * samples).astype(dtype)
+    weight = np.random.default_rng(8).random(len(X)) + 0.1
+    best = KMeans(4, n_init=20, random_state=0).fit(X, sample_weight=weight)
+    start = GaussianMixture(4, covariance_type=family, max_iter=0, random_state=2).fit(X, sample_weight=weight)
+    distances = ((X[:, None] - start.means_) ** 2).sum(axis=2)
+    assert weight @ distances.min(axis=1) < 1.001 * best.inertia_
+    shares = np.eye(4)[distances.argmin(axis=1)] * weight[:, None]
+    weights, means, covariances = reference.maximise(X.astype(float), shares, family, 1e-6)
+    rough = 2e-2  # the last step moved a few samples
+    np.testing.assert_allclose(start.weights_, weights / weights.sum(), rtol=rough)
+    np.testing.assert_allclose(start.means_, means, rtol=rough, atol=rough)
+    np.testing.assert_allclose(start.covariances_, covariances, rtol=5 * rough, atol=rough * covariances.max())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_iterations_leave_the_start(samples, family):
-    models = [
-        model(3, covariance_type=family, max_iter=0, random_state=0).fit(samples)
-        for model in (sklearn.mixture.GaussianMixture, GaussianMixture)
-    ]
-    for name in ["weights_", "means_", "covariances_", "precisions_cholesky_"]:
-        np.testing.assert_allclose(*(getattr(model, name) for model in models), rtol=1e-8, atol=1e-10)
-    assert models[1].n_iter_ == 0
-    assert models[1].lower_bounds_ == []
+@pytest.mark.parametrize("init_params", ["k-means++", "random_from_data"])
+def test_seeds_start_with_one_sample_each(samples, family, init_params):
+    """As scikit-learn's first M-step from responsibilities that are 1 for one sample and 0 for all others."""
+    keywords = {"covariance_type": family, "init_params": init_params, "max_iter": 0}
+    start = GaussianMixture(4, random_state=3, **keywords).fit(samples)
+    chosen = np.abs(samples[:, None] - start.means_).sum(axis=2).argmin(axis=0)
+    assert len(set(chosen)) == 4
+    np.testing.assert_allclose(samples[chosen], start.means_, rtol=1e-12)
+    book = sklearn.mixture.GaussianMixture(4, covariance_type=family)
+    shares = np.zeros((len(samples), 4))
+    shares[chosen, range(4)] = 1
+    book._initialize(samples, shares)
+    for name in ["weights_", "means_", "covariances_"]:
+        np.testing.assert_allclose(getattr(start, name), getattr(book, name), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_random_responsibilities_start_about_the_mean(samples, family):
+    keywords = {"covariance_type": family, "init_params": "random", "max_iter": 0, "random_state": 1}
+    ours, theirs = (kind(4, **keywords).fit(samples) for kind in (GaussianMixture, sklearn.mixture.GaussianMixture))
+    for name in ["weights_", "means_", "covariances_"]:
+        values = getattr(theirs, name)
+        np.testing.assert_allclose(getattr(ours, name), values, rtol=0.1, atol=0.05 * np.abs(values).max())
+    assert len(np.unique(ours.means_, axis=0)) == 4
+
+
+def test_starts_where_samples_coincide():
+    X = np.repeat([[0.0, 0.0], [4.0, 1.0]], 30, axis=0)
+    for init_params in INITS:
+        for family in FAMILIES:
+            model = GaussianMixture(5, covariance_type=family, init_params=init_params, random_state=0).fit(X)
+            assert model.weights_.shape == (5,)
+            assert model.weights_.sum() == pytest.approx(1)
+            assert np.isfinite(model.score(X))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -121,7 +179,7 @@ def test_a_far_cluster_without_extent_is_scikit_learns(family, init_params, dist
         [random.normal(distance, 20, (400, 2)), np.full((30, 2), -1.5), random.normal(0, 3, (50, 2))]
     )
     options = {"covariance_type": family, "init_params": init_params, "random_state": 2}
-    ours, theirs = (kind(3, **options).fit(points) for kind in (GaussianMixture, sklearn.mixture.GaussianMixture))
+    theirs, ours = fitted_from_one_start(points, 3, **options)
     # Far from the origin scikit-learn's sums of squares lose digits, ours do not: 1e-5 is between the two.
     assert abs(ours.score(points) - theirs.score(points)) < 2e-5
 
@@ -146,24 +204,6 @@ def test_every_start_takes_weights(samples, init_params):
     assert model.fit_predict(X, sample_weight=weight).shape == (len(X),)
 
 
-def test_the_start_is_one_m_step(samples):
-    """The moments in blocks are those of the textbook."""
-    from sklearn.cluster import KMeans
-
-    from rustem.mixture import sklearn_starts
-
-    labels = KMeans(4, n_init=1, random_state=7).fit(samples).labels_
-    for family in FAMILIES:
-        found = sklearn_starts.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
-        # KMeans draws its seed from the state that it is given
-        again = sklearn_starts.start(samples, None, 4, family, 1e-6, "kmeans", np.random.RandomState(7))
-        np.testing.assert_array_equal(found[1], again[1])
-    book = reference.maximise(samples, np.eye(4)[labels], "full", 1e-6)
-    model = GaussianMixture(4, random_state=7, max_iter=0).fit(samples)
-    order, expected = np.argsort(model.means_[:, 0]), np.argsort(book[1][:, 0])
-    np.testing.assert_allclose(model.covariances_[order], book[2][expected], rtol=1e-6, atol=1e-9)
-
-
 def test_memory_of_responsibilities_is_bounded(samples, monkeypatch):
     from rustem.mixture import sklearn_starts
 
@@ -175,8 +215,10 @@ def test_memory_of_responsibilities_is_bounded(samples, monkeypatch):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_warm_start_goes_on_as_scikit_learns(samples, family):
+    given = GaussianMixture(4, covariance_type=family, max_iter=0, random_state=0).fit(samples)
+    start = {f"{part}_init": getattr(given, f"{part}_") for part in ("weights", "means", "precisions")}
     models = [
-        model(4, covariance_type=family, warm_start=True, max_iter=3, random_state=0, tol=1e-4)
+        model(4, covariance_type=family, warm_start=True, max_iter=3, tol=1e-4, **start)
         for model in (sklearn.mixture.GaussianMixture, GaussianMixture)
     ]
     for _ in range(8):
@@ -202,8 +244,7 @@ def test_frames(samples, frame):
     model = GaussianMixture(3, random_state=0).fit(table)
     assert model.feature_names_in_.tolist() == ["r", "g", "b"]
     np.testing.assert_array_equal(model.predict(table), model.fit_predict(table))
-    by_name = sklearn.mixture.GaussianMixture(3, random_state=0).fit(table)
-    np.testing.assert_allclose(model.means_, by_name.means_, rtol=1e-6)
+    np.testing.assert_array_equal(model.means_, GaussianMixture(3, random_state=0).fit(samples).means_)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame(dict(zip("rgx", samples.T, strict=True))))
 

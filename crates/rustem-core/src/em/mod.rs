@@ -28,7 +28,7 @@ use m_step::maximize;
 pub use predict::Prediction;
 pub use prior::{CovariancePrior, Prior};
 pub use restarts::{Labelled, fit_best};
-pub use start::{Method, Start, initialize, search};
+pub use start::{Method, Start, initialize, search, seeds};
 pub use stepwise::step;
 
 /// When to stop, what is known beforehand, and what keeps covariances away from zero.

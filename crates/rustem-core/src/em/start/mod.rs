@@ -1,4 +1,4 @@
-//! Where EM starts: k-means++ with a few Lloyd steps, random samples, or given parameters.
+//! Where EM starts: k-means++ with a few Lloyd steps or all of them, random samples, or given parameters.
 //!
 //! Greedy k-means++: Arthur & Vassilvitskii 2007 (SODA, doi:10.5555/1283383.1283494), several candidates a step, the
 //! best kept. Departures: samples have weights; beyond 131,072 samples an evenly spread subset seeds the centres.
@@ -24,6 +24,16 @@ pub use search::search;
 
 /// Lloyd steps after k-means++: most of the gain comes with the first few, EM does the rest.
 const LLOYD_STEPS: usize = 5;
+/// K-means by itself: the best of so many starts, after a few steps each, on about so many samples, or so many for each
+/// centre; then steps on [`FINER`] times as many, and the last few on all.
+const STARTS: usize = 8;
+const FEW_SAMPLES: usize = 4096;
+const FEW_SAMPLES_EACH: usize = 64;
+const FINER: usize = 4;
+const LAST_STEPS: usize = 4;
+/// The most steps, and the sum of the centres' squared ways that ends them, in units of the features' mean variance.
+const MAX_STEPS: usize = 300;
+const LLOYD_TOLERANCE: f64 = 1e-4;
 /// Tiles that seed the centres (131,072 samples); more add time but no better seeds.
 const MAX_TILES: usize = 1024;
 
@@ -32,6 +42,8 @@ const MAX_TILES: usize = 1024;
 pub enum Method {
     /// Greedy k-means++ on the weighted samples, then a few Lloyd steps.
     KMeansPlusPlus,
+    /// The same, with Lloyd steps until they settle.
+    KMeans,
     /// k samples drawn at random, by weight.
     RandomFromData,
     /// What [`search`](super::search) finds; to [`initialize`] the same as k-means++.
@@ -43,6 +55,7 @@ impl FromStr for Method {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "k-means++" => Ok(Self::KMeansPlusPlus),
+            "kmeans" => Ok(Self::KMeans),
             "random_from_data" => Ok(Self::RandomFromData),
             "search" => Ok(Self::Search),
             _ => Err(Error::UnknownChoice {
@@ -104,6 +117,7 @@ pub fn initialize<T: Real>(
             }
             centers
         }
+        (None, Method::KMeans) => k_means(samples, k, &mut random, threads)?,
         (None, Method::RandomFromData) => random_samples(samples, k, &mut random),
     };
     let k_found = means.len() / d;
@@ -143,6 +157,17 @@ pub fn initialize<T: Real>(
     }
     mixture.check()?;
     Ok(mixture)
+}
+
+/// Up to `k` distinct samples (k, d), in their own unit, by greedy k-means++.
+///
+/// # Errors
+/// An interruption.
+pub fn seeds<T: Real>(samples: &Samples<T>, k: usize, seed: u64, threads: &Threads) -> Result<Vec<f64>> {
+    let mut random = Pcg64Mcg::new(u128::from(seed) << 1 | 1);
+    let found = plus_plus(samples, &spread(samples.n_tiles()), &[], k, &mut random, threads)?;
+    let features = samples.frame.center.iter().zip(samples.frame.scales()).cycle();
+    Ok(found.iter().zip(features).map(|(x, (center, scale))| x.to_f64() * scale + center).collect())
 }
 
 fn isotropic(family: CovarianceType, k: usize, d: usize, variance: f64) -> Vec<f64> {
@@ -200,10 +225,50 @@ fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg
     drawn.concat()
 }
 
-/// Moves each centre to the mean of the samples nearest to it; one without samples stays where it is.
-fn lloyd_step<T: Real>(samples: &Samples<T>, tiles: &[usize], centers: &mut [T], threads: &Threads) -> Result<()> {
+/// The centres (k, d) of k-means; fewer where there are fewer distinct samples.
+fn k_means<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg, threads: &Threads) -> Result<Vec<T>> {
+    let all_tiles = |samples: &Samples<T>| (0..samples.n_tiles()).collect::<Vec<usize>>();
+    let count = FEW_SAMPLES.max(FEW_SAMPLES_EACH * k);
+    let (few, more) = (samples.thinned(count), samples.thinned(FINER * count));
+    let first = few.as_ref().unwrap_or(samples);
+    let tiles = all_tiles(first);
+    let mut best = (f64::INFINITY, Vec::new());
+    for _ in 0..if k > 1 { STARTS } else { 1 } {
+        let mut centers = plus_plus(first, &tiles, &[], k, random, threads)?;
+        let mut error = 0.0;
+        for _ in 0..LLOYD_STEPS {
+            error = lloyd_step(first, &tiles, &mut centers, threads)?.0;
+        }
+        if error < best.0 {
+            best = (error, centers);
+        }
+    }
+    let mut centers = best.1;
+    if centers.len() < k * samples.n_features() {
+        centers = plus_plus(samples, &all_tiles(samples), &centers, k, random, threads)?;
+    }
+    let last = if more.is_some() { LAST_STEPS } else { MAX_STEPS };
+    for (samples, most) in more.iter().map(|more| (more, MAX_STEPS)).chain([(samples, last)]) {
+        let tiles = all_tiles(samples);
+        for _ in 0..most {
+            if lloyd_step(samples, &tiles, &mut centers, threads)?.1 <= LLOYD_TOLERANCE {
+                break;
+            }
+        }
+    }
+    Ok(centers)
+}
+
+/// Moves each centre to the mean of the samples nearest to it; one without samples stays where it is. Gives the sums of the
+/// squared distances before, and of the squared ways.
+fn lloyd_step<T: Real>(
+    samples: &Samples<T>,
+    tiles: &[usize],
+    centers: &mut [T],
+    threads: &Threads,
+) -> Result<(f64, f64)> {
     let d = samples.n_features();
-    let width = d + 1;
+    let width = d + 2;
     let zero = vec![0.0; centers.len() / d * width];
     let blocks = each_nearest(samples, tiles, centers, &zero, threads, |sums: &mut Vec<f64>, sample| {
         let sums = &mut sums[sample.component * width..(sample.component + 1) * width];
@@ -211,15 +276,22 @@ fn lloyd_step<T: Real>(samples: &Samples<T>, tiles: &[usize], centers: &mut [T],
             *sum += sample.weight * value.to_f64();
         }
         sums[d] += sample.weight;
+        sums[d + 1] += sample.weight * sample.square;
     })?;
+    let (mut error, mut way) = (0.0, 0.0);
     for (component, center) in centers.chunks_exact_mut(d).enumerate() {
         let total = |column: usize| blocks.iter().map(|sums| sums[component * width + column]).sum::<f64>();
         let mass = total(d);
+        error += total(d + 1);
         if mass > 0.0 {
-            center.iter_mut().enumerate().for_each(|(a, value)| *value = T::from_f64(total(a) / mass));
+            for (a, value) in center.iter_mut().enumerate() {
+                let mean = total(a) / mass;
+                way += (mean - value.to_f64()).powi(2);
+                *value = T::from_f64(mean);
+            }
         }
     }
-    Ok(())
+    Ok((error, way))
 }
 
 /// The moments of all samples about their nearest centres.
@@ -240,6 +312,8 @@ fn assign<T: Real>(samples: &Samples<T>, centers: &[T], form: Form, threads: &Th
 struct Nearest<'a, T> {
     component: usize,
     weight: f64,
+    /// Its squared distance.
+    square: f64,
     /// The sample's values, each [`TILE`] apart.
     values: &'a [T],
 }
@@ -265,7 +339,8 @@ fn each_nearest<T: Real, R: Clone + Send + Sync>(
             nearest_tile(values, centers, &mut nearest, &mut distance);
             for lane in 0..samples.len().saturating_sub(tile * TILE).min(TILE) {
                 let (component, weight) = (nearest[lane].to_f64() as usize, weights[lane].to_f64());
-                add(&mut sums, Nearest { component, weight, values: &values[lane..] });
+                let square = distance[lane].to_f64();
+                add(&mut sums, Nearest { component, weight, square, values: &values[lane..] });
             }
         }
         Ok(sums)
