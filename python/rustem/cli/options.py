@@ -9,6 +9,10 @@ from collections.abc import Callable
 _EXIT_CODES = "\nexit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted\n"
 
 
+# As arguments.MAX_COMPONENTS, and MOST_COLORS of palettes; importing them would cost what starting costs.
+_MOST = 65536
+
+
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal; to learn the width, argparse itself would import shutil at every start."""
 
@@ -62,9 +66,14 @@ def positive(text: str) -> int:
     return int(_number(text, int, 1, "a whole number from 1"))
 
 
-def positive_or_auto(text: str) -> int | str:
-    """A whole number from 1, or the word auto."""
-    return text if text == "auto" else positive(text)
+def count(text: str) -> int:
+    """A whole number of colors or components."""
+    return int(_number(text, int, 1, f"a whole number from 1 to {_MOST}, the most that label maps hold", _MOST))
+
+
+def count_or_auto(text: str) -> int | str:
+    """A whole number of components, or the word auto."""
+    return text if text == "auto" else count(text)
 
 
 def natural(text: str) -> int:
@@ -93,5 +102,7 @@ def _number(text: str, kind: type[int] | type[float], least: float, wanted: str,
     except ValueError:
         value = -1
     if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value >= 2**63 else ""))
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value > most == 2**63 - 1 else "")
+        )
     return value

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -31,31 +33,37 @@ class Display:
     def line(self, text: str) -> None:
         """Print a line to stderr, unless the run is quiet."""
         if not self._quiet:
-            self._print(text, sys.stderr)
+            self._print(lambda: tell(text))
 
     def error(self, text: str) -> None:
         """Print an error to stderr, also where the run is quiet."""
-        self._print(f"rustem: error: {text}", sys.stderr)
+        self._print(lambda: complain(text))
 
     def warning(self, text: str) -> None:
         """Print a warning to stderr, also where the run is quiet."""
-        self._print(f"rustem: warning: {text}", sys.stderr)
+        self._print(lambda: complain(text, "warning"))
 
     def result(self, text: str, before: str = "") -> None:
         """Print what was asked for to stdout, after terminal codes of our own."""
-        self._print(text, sys.stdout, before)
+
+        def show() -> None:
+            with _writing_results() as stream:
+                print(before + encodable(printable(text), stream), file=stream, flush=True)
+
+        self._print(show)
 
     def contents(self, data: bytes) -> None:
         """Print a whole file to stdout, to the byte: its line ends belong to its format."""
         if self._bar is not None:
             self._bar.clear()
-        stream = getattr(sys.stdout, "buffer", None)
-        if stream is None:  # a stream of a caller in Python
-            sys.stdout.write(data.decode())
-        else:
-            sys.stdout.flush()
-            stream.write(data)
-        sys.stdout.flush()
+        with _writing_results() as stream:
+            binary = getattr(stream, "buffer", None)
+            if binary is None:  # a stream of a caller in Python
+                stream.write(data.decode())
+            else:
+                stream.flush()
+                binary.write(data)
+            stream.flush()
         if self._bar is not None:
             self._bar.refresh()
 
@@ -85,14 +93,74 @@ class Display:
 
         self._bar = tqdm(total=total, unit=f" {unit}s", leave=False, file=sys.stderr, dynamic_ncols=True)
 
-    def _print(self, text: str, stream: TextIO, before: str = "") -> None:
+    def _print(self, show: Callable[[], None]) -> None:
         if self._bar is not None:
             self._bar.clear()
-        # File names may hold anything: line ends, terminal codes, bytes that are no text.
-        printable = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-        print(before + "".join(printable), file=stream, flush=True)
+        show()
         if self._bar is not None:
             self._bar.refresh()
+
+
+class OutputLostError(Exception):
+    """Standard output takes nothing more; of no argument if its reader has gone, which is no fault."""
+
+
+def complain(text: str, kind: str = "error", by: str = "rustem") -> None:
+    """Print an error or a warning to stderr, in one line."""
+    tell(f"{by}: {kind}: {text}")
+
+
+def tell(text: str) -> None:
+    """Print a line to stderr."""
+    # Where nobody can be told of it, the work is done all the same.
+    try:
+        print(encodable(printable(text), sys.stderr), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        abandon(sys.stderr)
+
+
+@contextlib.contextmanager
+def _writing_results() -> Iterator[TextIO]:
+    """Standard output; what is wrong with it is an OutputLostError."""
+    if sys.stdout is None:
+        raise OutputLostError("it is closed")
+    try:
+        yield sys.stdout
+    except BrokenPipeError:
+        raise OutputLostError from None
+    except (OSError, ValueError) as error:
+        raise OutputLostError(getattr(error, "strerror", None) or str(error)) from None
+
+
+def flush() -> None:
+    """Write now what Python would write at its end, where errors would be its own."""
+    if sys.stdout is not None:
+        with _writing_results() as stream:
+            stream.flush()
+
+
+def abandon(stream: TextIO | None) -> None:
+    """Lead a stream that takes nothing more to nowhere: Python would complain again when it flushes at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # type: ignore[union-attr]  # None has none
+        os.close(nowhere)
+
+
+def printable(text: str) -> str:
+    """``text`` with escapes for what would leave its line: file names may hold line ends, terminal codes, bytes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def encodable(text: str, stream: TextIO | None) -> str:
+    """``text`` as the encoding of a stream allows."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{MULTIPLICATION SIGN}", "x")
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def one_line(text: str) -> str:
