@@ -9,11 +9,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rustem.cli import process
 from rustem.cli.options import HelpFormatter
-from rustem.cli.screen import complain
+from rustem.cli.screen import complain, writing_results
 
 # In the order of --help.
 COMMANDS = {
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         return code
 
-    return process.run(run)
+    return process.run(run, then_exit=argv is None)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,6 +59,14 @@ class _Parser(argparse.ArgumentParser):
             first = next((argument for argument in unknown if argument.startswith("-")), "").partition("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(first, self._option_string_actions)}")
         return namespace, unknown
+
+    def print_help(self, file: Any = None) -> None:
+        """As in argparse, which would be silent where the help cannot be written."""
+        if file is not None:
+            super().print_help(file)
+            return
+        with writing_results() as stream:
+            print(self.format_help(), end="", file=stream, flush=True)
 
     def error(self, message: str) -> NoReturn:
         """Show the usage and one line."""
@@ -92,7 +100,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         if name in arguments:
             importlib.import_module(f"rustem.cli.commands.{name}").add_arguments(command)
     if not arguments:
-        parser.print_help(sys.stderr)
+        if sys.stderr is not None:
+            parser.print_help(sys.stderr)
         sys.exit(2)
     word = next((argument for argument in arguments if not argument.startswith("-")), None)
     if word is not None and word not in COMMANDS:
@@ -110,5 +119,6 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from rustem import __version__
 
-        print(f"rustem {__version__}")
+        with writing_results() as stream:
+            print(f"rustem {__version__}", file=stream, flush=True)
         parser.exit()

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rustem.atomic_write import remove_leftovers
 from rustem.cli.jobs import STANDARD, Job
@@ -39,7 +39,9 @@ def _succeeds(job: Job, display: Display, run_one: Callable[[Job], None]) -> boo
     try:
         with contextlib.ExitStack() as temporary:
             if job.photo is STANDARD:
-                job = job._replace(source=_copy_of_input(temporary))
+                job = job._replace(source=_copy(sys.stdin.buffer, temporary))
+            elif job.photo.is_fifo():
+                job = job._replace(source=_copy(temporary.enter_context(open(job.photo, "rb")), temporary))
             run_one(job)
     except OutputLostError:
         raise  # no fault of the picture's
@@ -51,14 +53,14 @@ def _succeeds(job: Job, display: Display, run_one: Callable[[Job], None]) -> boo
     return True
 
 
-def _copy_of_input(temporary: contextlib.ExitStack) -> Path:
-    """Standard input as a file, as readers go back and forth in it."""
+def _copy(pipe: BinaryIO, temporary: contextlib.ExitStack) -> Path:
+    """What comes through a pipe as a file, as readers go back and forth in it."""
     import shutil
     import tempfile
 
-    path = Path(temporary.enter_context(tempfile.TemporaryDirectory()), "stdin")
+    path = Path(temporary.enter_context(tempfile.TemporaryDirectory()), "piped")
     with open(path, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        shutil.copyfileobj(pipe, file)
     return path
 
 

@@ -19,6 +19,7 @@ _RESULT = re.compile(r"(.+)-(k\d+|kauto|q\d+|shared\d+|sharedauto|regions)(-pair
 
 # What results may end in: a wrong name should be refused before the fit.
 _OUTPUTS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+MOST_IN_GIF = 256
 _LABELS = (".npy", ".png", ".tif", ".tiff")
 
 
@@ -115,6 +116,14 @@ def plan_reading(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
     photos, problems = find_photos(args.photos)
     _check_input(args)
     return [Job(photo, STANDARD, None, photo) for photo in photos], problems
+
+
+def check_gif(args: argparse.Namespace, n_colors: int | str) -> None:
+    """Refuse what GIF would change further."""
+    if args.output is None or Path(args.output).suffix.lower() != ".gif" or os.path.isdir(args.output):
+        return
+    if args.side_by_side or (isinstance(n_colors, int) and n_colors > MOST_IN_GIF):
+        args.fail(f"argument -o: GIF holds {MOST_IN_GIF} colors, and there may be more; name a .png or .webp file")
 
 
 def _check_input(args: argparse.Namespace) -> None:
@@ -217,8 +226,7 @@ def _pictures_in(folder: Path) -> list[Path]:
     left_out = [path.name for path in files if path.suffix.lower() in other and not is_result(path)]
     if left_out:
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        kinds = "no files of pictures that are looked for in folders"
-        complain(f"{folder}: left out {', '.join(left_out[:3])}{more}, {kinds}; name them to have them read", "warning")
+        complain(f"{folder}: left out {', '.join(left_out[:3])}{more}: no kind that folders stand for", "warning")
     return [path for path in pictures if not is_result(path)]
 
 

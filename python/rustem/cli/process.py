@@ -21,10 +21,13 @@ class Terminated(SystemExit):
     """A signal asked the process to end."""
 
 
-def run(work: Callable[[], int]) -> int:
-    """Do the work, put whatever goes wrong in one line, and give the exit code; wrong usage raises SystemExit."""
+def run(work: Callable[[], int], *, then_exit: bool) -> int:
+    """Do the work, put whatever goes wrong in one line, and give the exit code; wrong usage raises SystemExit.
+
+    ``then_exit`` says that the process ends with the work, so that signals have nothing left to break off.
+    """
     _open_closed_streams()
-    with _signals_that_raise(), warnings.catch_warnings():
+    with _signals_that_raise(then_exit=then_exit), warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             try:
@@ -55,15 +58,15 @@ def explain(error: Exception) -> str:
         return text
     if isinstance(error, MemoryError):
         return text or "not enough memory; make the picture smaller"
-    if isinstance(error, FileNotFoundError) and error.filename is None and not os.path.isdir(os.curdir):
-        return "the working folder is gone; change to another"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the working folder is gone; change to another, or give whole paths"  # what os.getcwd() cannot find
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
     return f"an error inside rustem, please report it: {type(error).__name__}: {text}"
 
 
 @contextlib.contextmanager
-def _signals_that_raise() -> Iterator[None]:
+def _signals_that_raise(*, then_exit: bool) -> Iterator[None]:
     """Let signals raise that would end the process at once, and leave half-written files; ignored ones stay ignored."""
     numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
     taken = []
@@ -76,7 +79,9 @@ def _signals_that_raise() -> Iterator[None]:
         yield
     finally:
         for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if then_exit else signal.SIG_DFL)
+        if then_exit and taken:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

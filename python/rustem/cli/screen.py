@@ -24,7 +24,7 @@ class Display:
         self._max_iter = max_iter
         self._start = time.perf_counter()
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty() and not quiet:
+        if sys.stderr is not None and sys.stderr.isatty() and not quiet:
             if self.many:
                 self._open_bar(total, "picture")
             else:
@@ -47,7 +47,7 @@ class Display:
         """Print what was asked for to stdout, after terminal codes of our own."""
 
         def show() -> None:
-            with _writing_results() as stream:
+            with writing_results() as stream:
                 print(before + encodable(printable(text), stream), file=stream, flush=True)
 
         self._print(show)
@@ -56,7 +56,7 @@ class Display:
         """Print a whole file to stdout, to the byte: its line ends belong to its format."""
         if self._bar is not None:
             self._bar.clear()
-        with _writing_results() as stream:
+        with writing_results() as stream:
             binary = getattr(stream, "buffer", None)
             if binary is None:  # a stream of a caller in Python
                 stream.write(data.decode())
@@ -113,6 +113,8 @@ def complain(text: str, kind: str = "error", by: str = "rustem") -> None:
 def tell(text: str) -> None:
     """Print a line to stderr."""
     # Where nobody can be told of it, the work is done all the same.
+    if sys.stderr is None:
+        return
     try:
         print(encodable(printable(text), sys.stderr), file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -120,7 +122,7 @@ def tell(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _writing_results() -> Iterator[TextIO]:
+def writing_results() -> Iterator[TextIO]:
     """Standard output; what is wrong with it is an OutputLostError."""
     if sys.stdout is None:
         raise OutputLostError("it is closed")
@@ -135,7 +137,7 @@ def _writing_results() -> Iterator[TextIO]:
 def flush() -> None:
     """Write now what Python would write at its end, where errors would be its own."""
     if sys.stdout is not None:
-        with _writing_results() as stream:
+        with writing_results() as stream:
             stream.flush()
 
 
@@ -152,7 +154,7 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
-def encodable(text: str, stream: TextIO | None) -> str:
+def encodable(text: str, stream: TextIO) -> str:
     """``text`` as the encoding of a stream allows."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:

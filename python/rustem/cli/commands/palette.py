@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_output_options, add_run_options, count, describe
-from rustem.cli.screen import Display
+from rustem.cli.screen import Display, writing_results
 
 if TYPE_CHECKING:
     from rustem.cli.jobs import Job
@@ -67,9 +67,11 @@ class _ListNamed(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from rustem import palettes
 
-        for name in palettes.NAMED:
-            palette = palettes.named(name)
-            print(f"{name:18}  {len(palette):3d} colours  {palette.title}")
+        with writing_results() as stream:
+            for name in palettes.NAMED:
+                palette = palettes.named(name)
+                print(f"{name:18}  {len(palette):3d} colours  {palette.title}", file=stream)
+            stream.flush()
         parser.exit()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rustem.cli.jobs import MOST_IN_GIF, check_gif
 from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, frames_per_second
 from rustem.cli.screen import Display, counted, finite, hex_colors
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rustem.cli.jobs import Job
+    from rustem.palettes import Palette
     from rustem.quantization import Quantization
     from rustem.quantization.animation import Animation
 
 # Formats of animations.
 _MOVING = (".gif", ".webp", ".png", ".apng")
-_MOST_IN_GIF = 256
 
 _DESCRIPTION = """\
 Reduce pictures to few colours, chosen so that they change least. PNG results of up to 256 colours are indexed.
@@ -84,6 +85,7 @@ def _run(args: argparse.Namespace) -> int:
     def ending(photo: Path) -> str:
         return f"-q{n_colors}-pair.png" if args.side_by_side else f"-q{n_colors}{_result_suffix(photo, n_colors)}"
 
+    check_gif(args, n_colors)
     if args.side_by_side and args.skip_if_larger:
         args.fail("argument --skip-if-larger: not allowed with --side-by-side")
     if args.fps is not None:
@@ -126,13 +128,12 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
 def _result_suffix(photo: Path, n_colors: int) -> str:
     """What a result ends in by default: as its picture, where that is a format for few colours, else PNG."""
     suffix = photo.suffix.lower()
-    return suffix if suffix == ".webp" or (suffix == ".gif" and n_colors <= _MOST_IN_GIF) else ".png"
+    return suffix if suffix == ".webp" or (suffix == ".gif" and n_colors <= MOST_IN_GIF) else ".png"
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The keywords of :func:`rustem.quantize`."""
     from rustem.palettes.devices import read_or_named
-    from rustem.palettes.palette import as_palette
 
     dither: dict[str, Any] = {}
     if args.dither_method is not None:
@@ -149,17 +150,24 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         "dither": dither or args.dither,
     }
     if args.palette is not None:
-        is_list = ("#" in args.palette or "," in args.palette) and not os.path.exists(args.palette)
-        palette = as_palette(_listed(args.palette)) if is_list else read_or_named(args.palette)
-        options["palette"] = palette.hex
+        if args.fixed is not None:
+            args.fail("argument --fixed: not allowed with --palette, which has all colors")
+        is_list = not args.palette or ({"#", ","} & set(args.palette) and not os.path.exists(args.palette))
+        options["palette"] = (_listed(args.palette) if is_list else read_or_named(args.palette)).hex
     if args.fixed is not None:
-        options["fixed_colors"] = as_palette(_listed(args.fixed)).hex
+        options["fixed_colors"] = _listed(args.fixed).hex
     return options
 
 
-def _listed(colors: str) -> list[str]:
-    """The parts of a list with commas."""
-    return [part.strip() for part in colors.split(",") if part.strip()]
+def _listed(colors: str) -> Palette:
+    """The colors of a list with commas."""
+    from rustem.exceptions import InvalidInputError
+    from rustem.palettes.palette import as_palette
+
+    parts = [part.strip() for part in colors.split(",") if part.strip()]
+    if not parts:
+        raise InvalidInputError(f'{colors!r} names no color; give a list, as in "#e4002b,#fff"')
+    return as_palette(parts)
 
 
 def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: Display) -> None:

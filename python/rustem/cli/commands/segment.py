@@ -57,8 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
-    from rustem.cli.jobs import plan
+    from rustem.cli.jobs import check_gif, plan
 
+    check_gif(args, args.n_components)
     ending = f"-{'shared' if args.shared else 'k'}{args.n_components}"
     jobs, problems = plan(args, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", f"{ending}-labels.png")
     display = Display(len(problems) + len(jobs), args.max_iter, quiet=args.quiet)
