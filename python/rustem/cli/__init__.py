@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from rustem.cli import process
 from rustem.cli.options import HelpFormatter
-from rustem.cli.screen import complain, writing_results
+from rustem.cli.streams import complain, writing_results
 
 # In the order of --help.
 COMMANDS = {

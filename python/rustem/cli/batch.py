@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 from rustem.atomic_write import remove_leftovers
 from rustem.cli.jobs import STANDARD, Job
 from rustem.cli.process import explain
-from rustem.cli.screen import Display, OutputLostError, one_line
+from rustem.cli.screen import Display
+from rustem.cli.streams import OutputLostError, one_line
 
 
 def run_batch(jobs: list[Job], problems: list[str], display: Display, run_one: Callable[[Job], None]) -> int:

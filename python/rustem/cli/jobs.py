@@ -9,9 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rustem.cli.screen import Display, complain
+from rustem.cli.streams import complain
+
+if TYPE_CHECKING:
+    from rustem.cli.screen import Display
 
 # A hyphen, as standard input or output, is this very object: a file may have the name too, as ./-.
 STANDARD = Path("-")
@@ -104,6 +107,8 @@ def plan(
             output, labels = place(photo, photo.name)
         job = Job(photo, output, labels, photo)
         obstacle = _obstacle(job, inputs, claimed, force=args.force)
+        if args.output is None and photo is not STANDARD and photo.is_fifo():
+            obstacle = f"a pipe has no place for a result beside it; name one with {option}"
         if obstacle:
             problems.append(f"{photo}: {obstacle}")
         else:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from rustem.cli.screen import OutputLostError, abandon, complain, flush, one_line, tell
+from rustem.cli.streams import OutputLostError, abandon, complain, flush, one_line, tell
 
 # What ends a process by default, and is sent to have it end in good order.
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU")
@@ -42,7 +42,7 @@ def run(work: Callable[[], int], *, then_exit: bool) -> int:
         except OutputLostError as error:
             abandon(sys.stdout)
             if error.args:
-                complain(f"standard output: {error}; name a file with -o, or redirect it to one")
+                complain(f"standard output: {error}; redirect it to a file")
             return 1
         except Exception as error:
             complain(explain(error))

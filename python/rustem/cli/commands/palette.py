@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_output_options, add_run_options, count, describe
-from rustem.cli.screen import Display, writing_results
+from rustem.cli.screen import Display
+from rustem.cli.streams import writing_results
 
 if TYPE_CHECKING:
     from rustem.cli.jobs import Job

@@ -8,7 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_mixture_options, add_output_options, count_or_auto, describe, positive
-from rustem.cli.screen import Display, counted, finite, hex_colors, one_line
+from rustem.cli.screen import Display, counted, finite, hex_colors
+from rustem.cli.streams import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
