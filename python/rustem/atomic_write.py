@@ -33,11 +33,11 @@ def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO]
             raise ImageError(f"{name}: the file exists; choose another name, or allow to overwrite it")
         # With the ending of the target: Pillow imports the one writer it needs.
         ending = os.path.splitext(name)[1]
-        while not os.path.lexists(temporary):  # again, if it was taken for a leftover before it was locked
-            temporary = os.path.join(folder, f".rustem-{os.urandom(8).hex()}.tmp{ending}")
-            file = open(temporary, "xb")  # noqa: SIM115  (closed below)
-            _lock(file)
-        with file:
+        with contextlib.ExitStack() as opened:
+            while not os.path.lexists(temporary):  # again, if it was taken for a leftover before it was locked
+                temporary = os.path.join(folder, f".rustem-{os.urandom(8).hex()}.tmp{ending}")
+                file = opened.enter_context(open(temporary, "xb"))
+                _lock(file)
             write_to(file)
             file.flush()
             with contextlib.suppress(OSError):

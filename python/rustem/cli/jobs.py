@@ -75,17 +75,7 @@ def plan(
     photos, problems = find_photos(args.photos)
     single = len(args.photos) == 1 and photos == [Path(args.photos[0])]
     _check_input(args)
-    if args.output == "-" or (args.output is None and "-" in args.photos):
-        _check_output(args, single=single)
-    for name, target, suffixes in ((option, args.output, outputs), ("--labels", args.labels, _LABELS)):
-        if target == "":
-            args.fail(f"argument {name}: the name is empty; name a file or folder")
-        if target is not None and not (name == "-o" and target == "-") and not _is_folder(target, single):
-            if not single:
-                advice = f"end a folder in /{several}"
-                args.fail(f"argument {name}: {target} is one file, but there are several pictures; {advice}")
-            if Path(target).suffix.lower() not in suffixes:
-                args.fail(f"argument {name}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
+    _check_targets(args, outputs, several, option, single=single)
 
     def place(photo: Path, stem: str) -> tuple[Path, Path | None]:
         output = _place(args.output, photo, stem + (ending if isinstance(ending, str) else ending(photo)), single)
@@ -114,6 +104,23 @@ def plan(
         else:
             jobs.append(job)
     return jobs, problems
+
+
+def _check_targets(
+    args: argparse.Namespace, outputs: tuple[str, ...], several: str, option: str, *, single: bool
+) -> None:
+    """Refuse names that no result can have."""
+    if args.output == "-" or (args.output is None and "-" in args.photos):
+        _check_output(args, single=single)
+    for name, target, suffixes in ((option, args.output, outputs), ("--labels", args.labels, _LABELS)):
+        if target == "":
+            args.fail(f"argument {name}: the name is empty; name a file or folder")
+        if target is not None and not (name == "-o" and target == "-") and not _is_folder(target, single):
+            if not single:
+                advice = f"end a folder in /{several}"
+                args.fail(f"argument {name}: {target} is one file, but there are several pictures; {advice}")
+            if Path(target).suffix.lower() not in suffixes:
+                args.fail(f"argument {name}: {target} ends in none of {' '.join(suffixes)}; end a folder in /")
 
 
 def plan_reading(args: argparse.Namespace) -> tuple[list[Job], list[str]]:

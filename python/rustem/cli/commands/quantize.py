@@ -85,11 +85,11 @@ def _run(args: argparse.Namespace) -> int:
     def ending(photo: Path) -> str:
         return f"-q{n_colors}-pair.png" if args.side_by_side else f"-q{n_colors}{_result_suffix(photo, n_colors)}"
 
-    check_gif(args, n_colors)
     if args.side_by_side and args.skip_if_larger:
         args.fail("argument --skip-if-larger: not allowed with --side-by-side")
     if args.fps is not None:
-        return _film(args, options)
+        return _film(args, options, n_colors)
+    check_gif(args, n_colors)
     film = args.output is not None and os.path.splitext(args.output)[1].lower() in _MOVING
     several = ", or make one animation of them with --fps" if film else ""
     jobs, problems = plan(args, ending, "", several=several, reads=[args.palette])
@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace) -> int:
     return run_batch(jobs, problems, display, lambda job: _one(job, args, options, display))
 
 
-def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
+def _film(args: argparse.Namespace, options: dict[str, Any], n_colors: int) -> int:
     """Make one animation of all pictures."""
     from rustem.cli.batch import run_batch
     from rustem.cli.jobs import plan_one
@@ -107,6 +107,7 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
     for option in ("side_by_side", "skip_if_larger"):
         if getattr(args, option):
             args.fail(f"argument --fps: not allowed with --{option.replace('_', '-')}")
+    check_gif(args, n_colors)
     photos, job, problems = plan_one(args)
     display = Display(1, 300, quiet=args.quiet)
 
