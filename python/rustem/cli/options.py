@@ -28,7 +28,9 @@ def describe(parser: argparse.ArgumentParser, options: str, description: str, ex
     """Give a command its help, and the pictures that it works on."""
     parser.usage = f"{parser.prog} PHOTO... {options}"
     parser.description, parser.epilog = description, f"examples:\n{examples}{_EXIT_CODES}"
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, glob, or - (standard input)"
+    )
 
 
 def add_mixture_options(add: Callable[..., object]) -> None:
@@ -57,7 +59,12 @@ def add_run_options(add: Callable[..., object]) -> None:
 
 def add_output_options(add: Callable[..., object]) -> None:
     """Where results go; ``add`` is a group's ``add_argument``."""
-    add("-o", "--output", metavar="FILE_OR_FOLDER", help="where to write; a folder ends in / or exists")
+    add(
+        "-o",
+        "--output",
+        metavar="FILE_OR_FOLDER",
+        help="where to write; a folder ends in / or exists; - is standard output",
+    )
     add("--force", action="store_true", help="overwrite results of earlier runs")
 
 
