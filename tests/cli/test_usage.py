@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from command_line import python, run, save_photo, written
 from PIL import Image
 
-from rustem import arguments, images
+from rustem import arguments, images, quantization
 from rustem.cli import main, options
 from rustem.images import formats
 from rustem.palettes import entries
@@ -169,6 +170,59 @@ class TestBeforeTheFit:
         frames[0].save("move.gif", save_all=True, append_images=frames[1:])
         assert main(["quantize", "move.gif", "-n", "2", "-o", "x.bmp"]) == 0
         assert "warning: move.gif: only the first of 2 frames is kept" in capfd.readouterr().err
+
+
+def _many_channels(n):
+    return np.random.default_rng(0).integers(0, 256, (20, 18, n), dtype=np.uint8)
+
+
+def _volume():
+    return np.random.default_rng(0).integers(0, 256, (3, 20, 18, 2), dtype=np.uint8)
+
+
+class TestStorable:
+    """What a format cannot hold is refused before the fit, and what it holds is written."""
+
+    @pytest.fixture
+    def no_search(self, monkeypatch, no_fit):  # noqa: ARG002
+        monkeypatch.setattr(quantization, "quantize", lambda *_, **__: pytest.fail("nothing should be fitted"))
+
+    @pytest.mark.usefixtures("no_search")
+    @pytest.mark.parametrize("command", ["segment", "quantize"])
+    @pytest.mark.parametrize("ending", [".png", ".webp", ".JPG"])
+    @pytest.mark.parametrize("n", [5, 7])
+    def test_channels(self, capfd, command, ending, n):
+        np.save("many.npy", _many_channels(n))
+        tifffile.imwrite("many.tif", _many_channels(n), photometric="minisblack", planarconfig="contig")
+        for name in ("many.npy", "many.tif"):
+            assert main([command, name, "-o", f"x{ending}"]) == 1
+            expected = f"{name}: {n} channels do not fit into {ending.lower()}; name a .tif file by -o"
+            assert capfd.readouterr().err == f"rustem: error: {expected}\n"
+
+    @pytest.mark.usefixtures("no_search")
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            (["-o", "x.png"], "goes into .tif; name such a file by -o"),
+            (["-o", "x.tif", "--labels", "x.png"], "goes into .tif; name such a file by --labels"),
+            (["-o", "x.tif", "--side-by-side"], "has no side by side; leave that out"),
+        ],
+    )
+    def test_volumes(self, capfd, options, complaint):
+        np.save("volume.npy", _volume())
+        assert main(["segment", "volume.npy", *options]) == 1
+        assert capfd.readouterr().err == f"rustem: error: volume.npy: a volume of shape (3, 20, 18) {complaint}\n"
+
+    def test_what_fits_is_written(self, capfd):
+        np.save("volume.npy", _volume())
+        np.save("many.npy", _many_channels(5))
+        np.save("alpha.npy", _many_channels(2))
+        assert main(["segment", "volume.npy", "-k", "2", "-o", "v.tif", "--labels", "v.npy", "--quiet"]) == 0
+        assert main(["segment", "many.npy", "-k", "2", "-o", "m.tif", "--labels", "m.png", "--quiet"]) == 0
+        assert main(["quantize", "alpha.npy", "-n", "2", "-o", "a.png", "--quiet"]) == 0
+        assert main(["segment", "many.npy", "alpha.npy", "-k", "2", "--shared"]) == 1
+        assert "many.npy: 5 channels do not fit into .png" in capfd.readouterr().err
+        assert {"v.tif", "v.npy", "m.tif", "m.png", "a.png"} <= set(written())
 
 
 class TestFolders:

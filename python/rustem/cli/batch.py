@@ -68,5 +68,6 @@ def _copy(pipe: BinaryIO, temporary: contextlib.ExitStack) -> Path:
 def explain_for(job: Job, error: Exception) -> str:
     """Put an error in one line that names the picture."""
     text, name = explain(error), "standard input" if job.photo is STANDARD else str(job.photo)
-    text = text.replace(str(job.source), name)
+    if job.source is not job.photo:
+        text = text.replace(str(job.source), name)
     return text if job.photo.name in text or name in text else f"{name}: {text}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # A hyphen, as standard input or output, is this very object: a file may have the name too, as ./-.
 STANDARD = Path("-")
-_RESULT = re.compile(r"(.+)-(k\d+|kauto|q\d+|shared\d+|sharedauto|regions)(-pair|-labels)?")
+_RESULT = re.compile(r"(.+)-(k\d+|kauto|q\d+|shared\d+|sharedauto|regions|selection)(-pair|-labels)?")
 
 # What results may end in: a wrong name should be refused before the fit.
 _OUTPUTS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rustem.cli.jobs import MOST_IN_GIF, check_gif
 from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, frames_per_second
 from rustem.cli.screen import Display, counted, finite, hex_colors
+from rustem.cli.storable import check_storable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,6 +187,7 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
     else:
         if n_frames > 1:
             display.warning(f"{job.photo}: only the first of {n_frames} frames is kept, as the result is one picture")
+        check_storable(job, args, "channel")
         made = quantize(job.source, args.n_colors, progress=display.progress, **options)
         results, save = [made], partial(made.save, side_by_side=args.side_by_side)
     size = _write(job, save, args, display)
@@ -212,7 +214,7 @@ def _write(job: Job, save: Callable[..., None], args: argparse.Namespace, displa
         save(draft)
         with open(draft, "rb") as file:
             data = file.read()
-    if len(data) < job.photo.stat().st_size:
+    if len(data) < job.source.stat().st_size:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(job.output, lambda file: file.write(data), args.force)
     return len(data)

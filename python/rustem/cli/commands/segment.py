@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rustem.cli.options import add_mixture_options, add_output_options, count_or_auto, describe, positive
 from rustem.cli.screen import Display, counted, finite, hex_colors
+from rustem.cli.storable import check_storable
 from rustem.cli.streams import one_line
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _fit_together(
     readable, pictures = [], []
     for job in jobs:
         try:
+            check_storable(job, args, "mask")
             pictures.append(images.read(job.photo))
             readable.append(job)
         except Exception as error:
@@ -142,6 +144,8 @@ def _fit(
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
+        if done is None:
+            check_storable(job, args, "mask")
         segmentation = done or segment(job.source, args.n_components, **_options(args, display))
         with job.written(display) as output:
             segmentation.save(output, side_by_side=args.side_by_side, overwrite=args.force)
