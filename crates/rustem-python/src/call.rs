@@ -27,7 +27,7 @@ pub(crate) fn run<R: Send>(
     let mut report = Report { progress, failure: None };
     let signal = Mutex::new(None);
     // Handlers run on Python's main thread only; elsewhere this is never true.
-    let interrupted = || match Python::attach(|py| py.check_signals()) {
+    let interrupted = || match Python::attach(Python::check_signals) {
         Ok(()) => false,
         Err(error) => {
             signal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

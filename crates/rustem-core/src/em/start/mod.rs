@@ -177,12 +177,7 @@ impl<T: Real> Samples<T> {
 }
 
 /// k different samples drawn by weight (all of them where there are fewer).
-fn random_samples<T: Real>(
-    samples: &Samples<T>,
-    k: usize,
-    random: &mut Pcg64Mcg,
-    threads: &Threads,
-) -> Result<Vec<T>> {
+fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg, threads: &Threads) -> Result<Vec<T>> {
     let weights = (0..samples.n_tiles()).flat_map(|tile| samples.tile(tile).1.iter().map(|weight| weight.to_f64()));
     let mut cumulated: Vec<f64> = weights
         .scan(0.0, |sum, weight| {
