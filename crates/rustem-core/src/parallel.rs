@@ -139,6 +139,14 @@ impl<'a> Threads<'a> {
         })
     }
 
+    /// For work that is not in blocks, on the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when the caller asked to stop.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        if self.poll() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
     fn poll(&self) -> bool {
         let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
         if polled.elapsed() < POLL_INTERVAL {

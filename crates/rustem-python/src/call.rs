@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
@@ -14,8 +15,8 @@ use rustem_core::parallel::Threads;
 /// Memory in which threads can start, and what is small finds its place.
 const LEAST_ROOM: usize = 48 << 20;
 
-/// Does `work` on up to `n_threads` threads while other threads of Python run; asks about every 50 ms whether Ctrl-C was
-/// pressed. What `progress`, or else the core, fails with is raised.
+/// Does `work` on up to `n_threads` threads while other threads of Python run; asks about every 50 ms whether a signal's
+/// handler raised, as that of Ctrl-C does. What the handler, `progress`, or else the core, fails with is raised.
 pub(crate) fn run<R: Send>(
     py: Python,
     n_threads: usize,
@@ -24,10 +25,19 @@ pub(crate) fn run<R: Send>(
 ) -> PyResult<R> {
     check_room("the work of the threads", LEAST_ROOM, 1).map_err(|error| raise(py, error))?;
     let mut report = Report { progress, failure: None };
+    let signal = Mutex::new(None);
+    // Handlers run on Python's main thread only; elsewhere this is never true.
+    let interrupted = || match Python::attach(Python::check_signals) {
+        Ok(()) => false,
+        Err(error) => {
+            signal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            true
+        }
+    };
     // A panic would pass every `except Exception`.
     let guarded = AssertUnwindSafe(|| work(&Threads::new(n_threads, &interrupted), &mut report));
     let outcome = py.detach(|| catch_unwind(guarded)).map_err(|panic| internal_error(&*panic))?;
-    match report.failure {
+    match signal.into_inner().unwrap_or_else(PoisonError::into_inner).or(report.failure) {
         Some(error) => Err(error),
         None => outcome.map_err(|error| raise(py, error)),
     }
@@ -57,20 +67,6 @@ impl Report<'_> {
             _ => ControlFlow::Continue(()),
         }
     }
-}
-
-/// Whether a signal handler of Python raised (Ctrl-C). Handlers run on Python's main thread only; elsewhere never.
-fn interrupted() -> bool {
-    Python::attach(|py| match py.check_signals() {
-        Ok(()) => false,
-        Err(error) => {
-            // Another handler than that of Ctrl-C may have raised: what it said is shown when the work has ended.
-            if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
-                error.write_unraisable(py, None);
-            }
-            true
-        }
-    })
 }
 
 /// The exception for a core error.

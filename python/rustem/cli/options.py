@@ -9,6 +9,10 @@ from collections.abc import Callable
 _EXIT_CODES = "\nexit code: 0 all done; 1 a picture failed, the others are done; 2 wrong usage; 130 interrupted\n"
 
 
+# As arguments.MAX_COMPONENTS, and MOST_COLORS of palettes; importing them would cost what starting costs.
+_MOST = 65536
+
+
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal; to learn the width, argparse itself would import shutil at every start."""
 
@@ -24,7 +28,9 @@ def describe(parser: argparse.ArgumentParser, options: str, description: str, ex
     """Give a command its help, and the pictures that it works on."""
     parser.usage = f"{parser.prog} PHOTO... {options}"
     parser.description, parser.epilog = description, f"examples:\n{examples}{_EXIT_CODES}"
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, or glob")
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="picture, folder of pictures, glob, or - (standard input)"
+    )
 
 
 def add_mixture_options(add: Callable[..., object]) -> None:
@@ -53,7 +59,12 @@ def add_run_options(add: Callable[..., object]) -> None:
 
 def add_output_options(add: Callable[..., object]) -> None:
     """Where results go; ``add`` is a group's ``add_argument``."""
-    add("-o", "--output", metavar="FILE_OR_FOLDER", help="where to write; a folder ends in / or exists")
+    add(
+        "-o",
+        "--output",
+        metavar="FILE_OR_FOLDER",
+        help="where to write; a folder ends in / or exists; - is standard output",
+    )
     add("--force", action="store_true", help="overwrite results of earlier runs")
 
 
@@ -62,9 +73,14 @@ def positive(text: str) -> int:
     return int(_number(text, int, 1, "a whole number from 1"))
 
 
-def positive_or_auto(text: str) -> int | str:
-    """A whole number from 1, or the word auto."""
-    return text if text == "auto" else positive(text)
+def count(text: str) -> int:
+    """A whole number of colors or components."""
+    return int(_number(text, int, 1, f"a whole number from 1 to {_MOST}, the most that label maps hold", _MOST))
+
+
+def count_or_auto(text: str) -> int | str:
+    """A whole number of components, or the word auto."""
+    return text if text == "auto" else count(text)
 
 
 def natural(text: str) -> int:
@@ -93,5 +109,7 @@ def _number(text: str, kind: type[int] | type[float], least: float, wanted: str,
     except ValueError:
         value = -1
     if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value >= 2**63 else ""))
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {wanted}" + (" to 2**63 - 1" if value > most == 2**63 - 1 else "")
+        )
     return value

@@ -1,11 +1,13 @@
-"""What a run shows: lines on stderr and stdout, a bar on a terminal; and how things are put in one line."""
+"""What a run shows: lines on stderr and stdout, a bar on a terminal, and in which words."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
+
+from rustem.cli.streams import complain, encodable, printable, tell, writing_results
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +24,7 @@ class Display:
         self._max_iter = max_iter
         self._start = time.perf_counter()
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty() and not quiet:
+        if sys.stderr is not None and sys.stderr.isatty() and not quiet:
             if self.many:
                 self._open_bar(total, "picture")
             else:
@@ -31,31 +33,37 @@ class Display:
     def line(self, text: str) -> None:
         """Print a line to stderr, unless the run is quiet."""
         if not self._quiet:
-            self._print(text, sys.stderr)
+            self._print(lambda: tell(text))
 
     def error(self, text: str) -> None:
         """Print an error to stderr, also where the run is quiet."""
-        self._print(f"rustem: error: {text}", sys.stderr)
+        self._print(lambda: complain(text))
 
     def warning(self, text: str) -> None:
         """Print a warning to stderr, also where the run is quiet."""
-        self._print(f"rustem: warning: {text}", sys.stderr)
+        self._print(lambda: complain(text, "warning"))
 
     def result(self, text: str, before: str = "") -> None:
         """Print what was asked for to stdout, after terminal codes of our own."""
-        self._print(text, sys.stdout, before)
+
+        def show() -> None:
+            with writing_results() as stream:
+                print(before + encodable(printable(text), stream), file=stream, flush=True)
+
+        self._print(show)
 
     def contents(self, data: bytes) -> None:
         """Print a whole file to stdout, to the byte: its line ends belong to its format."""
         if self._bar is not None:
             self._bar.clear()
-        stream = getattr(sys.stdout, "buffer", None)
-        if stream is None:  # a stream of a caller in Python
-            sys.stdout.write(data.decode())
-        else:
-            sys.stdout.flush()
-            stream.write(data)
-        sys.stdout.flush()
+        with writing_results() as stream:
+            binary = getattr(stream, "buffer", None)
+            if binary is None:  # a stream of a caller in Python
+                stream.write(data.decode())
+            else:
+                stream.flush()
+                binary.write(data)
+            stream.flush()
         if self._bar is not None:
             self._bar.refresh()
 
@@ -85,19 +93,12 @@ class Display:
 
         self._bar = tqdm(total=total, unit=f" {unit}s", leave=False, file=sys.stderr, dynamic_ncols=True)
 
-    def _print(self, text: str, stream: TextIO, before: str = "") -> None:
+    def _print(self, show: Callable[[], None]) -> None:
         if self._bar is not None:
             self._bar.clear()
-        # File names may hold anything: line ends, terminal codes, bytes that are no text.
-        printable = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-        print(before + "".join(printable), file=stream, flush=True)
+        show()
         if self._bar is not None:
             self._bar.refresh()
-
-
-def one_line(text: str) -> str:
-    """``text`` without line ends."""
-    return " ".join(text.split())
 
 
 def counted(number: int, noun: str) -> str:

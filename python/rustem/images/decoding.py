@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from rustem.exceptions import ImageError, RustemError
 from rustem.images.color_models import from_cmyk, lab_in_srgb
 from rustem.images.color_profiles import declared_profile
+from rustem.images.formats import open_image
 from rustem.images.metadata import data_mask, metadata_of_pillow
 from rustem.images.orientation import exif_orientation, upright_picture, without_warnings
 from rustem.images.picture import Picture, in_plain_type, white_level
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_COMMON_MAGIC = {b"\xff\xd8\xff": (".jpg", ".jpeg"), b"\x89PNG\r\n\x1a\n": (".png",)}
+_COMMON_MAGIC = {b"\xff\xd8\xff": ("JPEG", (".jpg", ".jpeg")), b"\x89PNG\r\n\x1a\n": ("PNG", (".png",))}
 _TRUNCATED = "the file is truncated; get a complete copy of it"
 _REASONS: dict[type[Exception] | tuple[type[Exception], ...], str] = {
     (FileNotFoundError, NotADirectoryError): "there is no such file; check the path",
@@ -82,7 +83,7 @@ def _open(file: BinaryIO, head: bytes, name: str) -> Image.Image:
     file.seek(0)
     with without_warnings():
         try:
-            return Image.open(_by_name(file, head))
+            return _open_named(file, head) or open_image(file)
         except UnidentifiedImageError:
             if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
                 raise
@@ -90,18 +91,17 @@ def _open(file: BinaryIO, head: bytes, name: str) -> Image.Image:
                 importlib.import_module("pillow_heif").register_heif_opener()
             except ImportError:
                 raise ImageError(f"{name}: reading HEIC needs one more package; pip install pillow-heif") from None
-            file.seek(0)
-            return Image.open(file)
+            return open_image(file)
 
 
-def _by_name(file: BinaryIO, head: bytes) -> BinaryIO | str:
-    """The name of a file that is what its name says: for that, Pillow imports one reader instead of all common ones."""
+def _open_named(file: BinaryIO, head: bytes) -> Image.Image | None:
+    """A file that is what its name says: for that, Pillow imports one reader instead of all common ones."""
     name = getattr(file, "name", None)
     if isinstance(name, str):
-        for magic, endings in _COMMON_MAGIC.items():
+        for magic, (kind, endings) in _COMMON_MAGIC.items():
             if head.startswith(magic) and name.lower().endswith(endings):
-                return name
-    return file
+                return Image.open(name, formats=[kind])
+    return None
 
 
 @contextlib.contextmanager

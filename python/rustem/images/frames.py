@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from PIL import Image, ImageSequence
+from PIL import ImageSequence
 
 from rustem.images.color_profiles import declared_profile
 from rustem.images.decoding import from_pillow, reading
+from rustem.images.formats import open_image
 from rustem.images.picture import Picture
 
 
@@ -15,7 +16,7 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int],
     """The frames of a file, each whole; how many milliseconds each is shown; and how often all are played."""
     name = os.fsdecode(path)
     pictures, durations = [], []
-    with reading(name), Image.open(path) as image:
+    with reading(name), open(path, "rb") as file, open_image(file) as image:
         loop = int(image.info.get("loop", 1))
         profile = declared_profile(image, name)
         for number, frame in enumerate(ImageSequence.Iterator(image)):

@@ -66,7 +66,7 @@ def start(
 
 
 def _check_extent(found: Mixture, samples: NDArray[Any]) -> None:
-    """Refuse clusters whose samples coincide, as scikit-learn does: the core lifts them to what rounding cannot tell."""
+    """Refuse clusters whose samples coincide, as scikit-learn does; the core lifts them to what rounding leaves."""
     squares = found.covariances
     variances = np.einsum("...aa->...a", squares) if found.covariance_type in ("full", "tied") else squares
     if (variances.max(axis=-1) if variances.ndim > 1 else variances).min() <= _no_extent(samples):

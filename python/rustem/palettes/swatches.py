@@ -28,9 +28,10 @@ def read_picture(name: str) -> Parsed:
     from rustem import _core
     from rustem.images import from_pil, read
     from rustem.images.decoding import reading
+    from rustem.images.formats import open_image
     from rustem.images.picture import white_level
 
-    with reading(name), Image.open(name) as image:
+    with reading(name), open(name, "rb") as file, open_image(file) as image:
         indexed = image.mode == "P" and image.palette is not None
         if indexed:
             # A picture of the entries that pixels have: others fill the palette up. It is converted as others are.

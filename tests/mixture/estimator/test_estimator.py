@@ -26,14 +26,14 @@ PARAMETERS = ["weights_", "means_", "covariances_", "precisions_", "precisions_c
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def fitted_from_one_start(X, k, **keywords):
+def fitted_from_one_start(samples, k, **keywords):
     """scikit-learn's model, and ours that goes on from where scikit-learn's starts."""
-    theirs = sklearn.mixture.GaussianMixture(k, **keywords).fit(X)
-    start = sklearn.mixture.GaussianMixture(k, **{**keywords, "max_iter": 0}).fit(X)
+    theirs = sklearn.mixture.GaussianMixture(k, **keywords).fit(samples)
+    start = sklearn.mixture.GaussianMixture(k, **{**keywords, "max_iter": 0}).fit(samples)
     ours = GaussianMixture(k, **keywords, warm_start=True)
     for name in [*PARAMETERS, "converged_", "lower_bound_"]:
         setattr(ours, name, getattr(start, name))
-    return theirs, ours.fit(X)
+    return theirs, ours.fit(samples)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

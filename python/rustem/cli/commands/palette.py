@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, describe, positive
+from rustem.cli.options import add_output_options, add_run_options, count, describe
 from rustem.cli.screen import Display
+from rustem.cli.streams import writing_results
 
 if TYPE_CHECKING:
     from rustem.cli.jobs import Job
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe(parser, "[-k N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
     add = parser.add_argument_group("the palette").add_argument
-    add("-k", "-n", "--n-colors", type=positive, default=8, metavar="N", help="number of colours (8)")
+    add("-k", "-n", "--n-colors", "--colors", type=count, default=8, metavar="N", help="number of colours (8)")
     add("--prominent", action="store_true", help="colours that people would name, as they occur, instead of means")
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the colours (weight)")
@@ -68,22 +68,22 @@ class _ListNamed(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from rustem import palettes
 
-        for name in palettes.NAMED:
-            palette = palettes.named(name)
-            print(f"{name:18}  {len(palette):3d} colours  {palette.title}")
+        with writing_results() as stream:
+            for name in palettes.NAMED:
+                palette = palettes.named(name)
+                print(f"{name:18}  {len(palette):3d} colours  {palette.title}", file=stream)
+            stream.flush()
         parser.exit()
 
 
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
-    from rustem.cli.jobs import Job, find_photos, plan
-    from rustem.palettes.writers import TEXT_FORMATS
+    from rustem.cli.jobs import plan, plan_reading
 
-    args.printed = args.format in TEXT_FORMATS and args.output is None and not args.json and _is_one(args.photos)
+    args.printed = _is_printed(args)
     suffixes = (*(f".{kind}" for kind in _FORMATS if kind != "riff"), ".txt")
-    if args.output is None and (args.format is None or args.printed):
-        photos, problems = find_photos(args.photos)
-        jobs = [Job(photo, Path(), None) for photo in photos]
+    if args.printed or (args.output is None and args.format is None):
+        jobs, problems = plan_reading(args)
     else:
         ending = {"riff": "pal", None: "gpl"}.get(args.format, args.format)
         jobs, problems = plan(args, f"-k{args.n_colors}.{ending}", "", suffixes)
@@ -91,19 +91,37 @@ def _run(args: argparse.Namespace) -> int:
     return run_batch(jobs, problems, display, lambda job: _one(job, args, display))
 
 
+def _is_printed(args: argparse.Namespace) -> bool:
+    """Whether the palette file goes to standard output; refuses what cannot."""
+    from rustem.palettes.writers import TEXT_FORMATS
+
+    if args.output == "-":
+        args.format = args.format or "gpl"
+        if args.json:
+            args.fail("argument -o: - is standard output, where --json prints; name a file")
+        if not _is_one(args.photos):
+            args.fail("argument -o: - is standard output, for one picture; name a folder")
+    elif args.output is not None or args.format is None or args.json or not _is_one(args.photos):
+        return False
+    is_text = args.format in TEXT_FORMATS
+    if not is_text and (sys.stdout is None or sys.stdout.isatty()) and "-" in (args.output, args.photos[0]):
+        args.fail(f"argument --format: {args.format} is no text for a terminal; pipe it into a file, or name it by -o")
+    return is_text or "-" in (args.output, args.photos[0])
+
+
 def _is_one(photos: list[str]) -> bool:
     """Whether the arguments name one file: what folders and globs hold is one picture only by chance."""
     if len(photos) != 1 or os.path.isdir(photos[0]):
         return False
-    return os.path.exists(photos[0]) or not any(sign in photos[0] for sign in "*?[")
+    return photos[0] == "-" or os.path.exists(photos[0]) or not any(sign in photos[0] for sign in "*?[")
 
 
 def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
     """Find, write and show the palette of one picture."""
     from rustem import palettes
 
-    palette = _palette(job.photo, args, display)
-    if job.output.name:
+    palette = _palette(job, args, display)
+    if job.targets:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         palettes.write(job.output, palette, format=args.format, overwrite=args.force)
     if args.printed:
@@ -118,11 +136,12 @@ def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
         _show(palette, display, str(job.photo) if display.many else "")
 
 
-def _palette(photo: Path, args: argparse.Namespace, display: Display) -> Palette:
+def _palette(job: Job, args: argparse.Namespace, display: Display) -> Palette:
     from rustem import palettes
     from rustem.palettes import color_names
     from rustem.palettes.palette import as_palette
 
+    photo = job.source
     is_name = str(photo) in palettes.NAMED and not photo.exists()
     if is_name or photo.suffix.lower() in _SUFFIXES:
         palette = palettes.named(str(photo)) if is_name else palettes.read(photo)
@@ -149,7 +168,7 @@ def _record(job: Job, palette: Palette) -> dict[str, Any]:
     colors = zip(palette.hex, palette.names, shares, strict=True)
     return {
         "file": str(job.photo),
-        "output": str(job.output) if job.output.name else None,
+        "output": str(job.output) if job.targets else None,
         "palette": [{"hex": color, "name": name, "share": share} for color, name, share in colors],
     }
 

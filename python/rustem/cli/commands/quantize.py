@@ -9,19 +9,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, describe, fraction, frames_per_second, positive
+from rustem.cli.jobs import MOST_IN_GIF, check_gif
+from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, frames_per_second
 from rustem.cli.screen import Display, counted, finite, hex_colors
+from rustem.cli.storable import check_storable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rustem.cli.jobs import Job
+    from rustem.palettes import Palette
     from rustem.quantization import Quantization
     from rustem.quantization.animation import Animation
 
 # Formats of animations.
 _MOVING = (".gif", ".webp", ".png", ".apng")
-_MOST_IN_GIF = 256
 
 _DESCRIPTION = """\
 Reduce pictures to few colours, chosen so that they change least. PNG results of up to 256 colours are indexed.
@@ -48,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe(parser, "[-n N] [--dither] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
     add = parser.add_argument_group("colours").add_argument
-    add("-n", "-k", "--n-colors", type=positive, default=256, metavar="N", help="number of colours (256)")
-    palette = "use the colours of a palette file, picture or device (rustem palette --list-named), and fit nothing"
+    add("-n", "-k", "--n-colors", "--colors", type=count, default=256, metavar="N", help="number of colours (256)")
+    palette = "use the colours of a palette file, picture, device (rustem palette --list-named) or list; fit nothing"
     add("--palette", metavar="FILE_OR_NAME", help=palette)
-    add("--fixed", metavar="COLOURS", help='colours to keep as they are, as in "#e4002b,#fff"')
+    add("--fixed", "--fixed-colors", metavar="COLOURS", help='colours to keep as they are, as in "#e4002b,#fff"')
     add("--color-space", choices=("oklab", "srgb", "linear", "lab"), default="oklab", help="where to compare (oklab)")
     add("--order", choices=("weight", "luminance", "hue"), default="weight", help="order of the palette (weight)")
     add("--per-frame", action="store_true", help="a palette for each frame of an animation, not one for all")
@@ -87,14 +89,16 @@ def _run(args: argparse.Namespace) -> int:
     if args.side_by_side and args.skip_if_larger:
         args.fail("argument --skip-if-larger: not allowed with --side-by-side")
     if args.fps is not None:
-        return _film(args, options)
+        return _film(args, options, n_colors)
+    check_gif(args, n_colors)
     film = args.output is not None and os.path.splitext(args.output)[1].lower() in _MOVING
-    jobs, problems = plan(args, ending, "", several=", or make one animation of them with --fps" if film else "")
+    several = ", or make one animation of them with --fps" if film else ""
+    jobs, problems = plan(args, ending, "", several=several, reads=[args.palette])
     display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
     return run_batch(jobs, problems, display, lambda job: _one(job, args, options, display))
 
 
-def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
+def _film(args: argparse.Namespace, options: dict[str, Any], n_colors: int) -> int:
     """Make one animation of all pictures."""
     from rustem.cli.batch import run_batch
     from rustem.cli.jobs import plan_one
@@ -104,6 +108,7 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
     for option in ("side_by_side", "skip_if_larger"):
         if getattr(args, option):
             args.fail(f"argument --fps: not allowed with --{option.replace('_', '-')}")
+    check_gif(args, n_colors)
     photos, job, problems = plan_one(args)
     display = Display(1, 300, quiet=args.quiet)
 
@@ -125,13 +130,12 @@ def _film(args: argparse.Namespace, options: dict[str, Any]) -> int:
 def _result_suffix(photo: Path, n_colors: int) -> str:
     """What a result ends in by default: as its picture, where that is a format for few colours, else PNG."""
     suffix = photo.suffix.lower()
-    return suffix if suffix == ".webp" or (suffix == ".gif" and n_colors <= _MOST_IN_GIF) else ".png"
+    return suffix if suffix == ".webp" or (suffix == ".gif" and n_colors <= MOST_IN_GIF) else ".png"
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The keywords of :func:`rustem.quantize`."""
     from rustem.palettes.devices import read_or_named
-    from rustem.palettes.palette import as_palette
 
     dither: dict[str, Any] = {}
     if args.dither_method is not None:
@@ -148,10 +152,24 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         "dither": dither or args.dither,
     }
     if args.palette is not None:
-        options["palette"] = read_or_named(args.palette).hex
+        if args.fixed is not None:
+            args.fail("argument --fixed: not allowed with --palette, which has all colors")
+        is_list = not args.palette or ({"#", ","} & set(args.palette) and not os.path.exists(args.palette))
+        options["palette"] = (_listed(args.palette) if is_list else read_or_named(args.palette)).hex
     if args.fixed is not None:
-        options["fixed_colors"] = as_palette([part for part in args.fixed.split(",") if part.strip()]).hex
+        options["fixed_colors"] = _listed(args.fixed).hex
     return options
+
+
+def _listed(colors: str) -> Palette:
+    """The colors of a list with commas."""
+    from rustem.exceptions import InvalidInputError
+    from rustem.palettes.palette import as_palette
+
+    parts = [part.strip() for part in colors.split(",") if part.strip()]
+    if not parts:
+        raise InvalidInputError(f'{colors!r} names no color; give a list, as in "#e4002b,#fff"')
+    return as_palette(parts)
 
 
 def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: Display) -> None:
@@ -160,29 +178,33 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
     from rustem.quantization.animation import quantize_animation
 
     start = time.perf_counter()
-    moving = not args.side_by_side and job.output.suffix.lower() in _MOVING and _n_frames(job.photo) > 1
+    n_frames = _n_frames(job.source)
+    moving = n_frames > 1 and not args.side_by_side and (not job.targets or job.output.suffix.lower() in _MOVING)
     made: Animation | Quantization
     if moving:
-        made = quantize_animation(job.photo, args.n_colors, shared=not args.per_frame, **options)
+        made = quantize_animation(job.source, args.n_colors, shared=not args.per_frame, **options)
         results, save = made.frames, made.save
     else:
-        made = quantize(job.photo, args.n_colors, progress=display.progress, **options)
+        if n_frames > 1:
+            display.warning(f"{job.photo}: only the first of {n_frames} frames is kept, as the result is one picture")
+        check_storable(job, args, "channel")
+        made = quantize(job.source, args.n_colors, progress=display.progress, **options)
         results, save = [made], partial(made.save, side_by_side=args.side_by_side)
-    size = _write(job, save, args)
+    size = _write(job, save, args, display)
     record = _record(job, results, size, time.perf_counter() - start)
     if not args.side_by_side:
-        record["input_bytes"] = job.photo.stat().st_size
+        record["input_bytes"] = job.source.stat().st_size
     if args.skip_if_larger and size >= record["input_bytes"]:
         record |= {"skipped": True, "output": None}
     _report(record, args, display)
 
 
-def _write(job: Job, save: Callable[..., None], args: argparse.Namespace) -> int:
+def _write(job: Job, save: Callable[..., None], args: argparse.Namespace, display: Display) -> int:
     """Write a result, unless it may not be as large as it is; give its size in bytes."""
     if not args.skip_if_larger:
-        job.output.parent.mkdir(parents=True, exist_ok=True)
-        save(job.output, overwrite=args.force)
-        return job.output.stat().st_size
+        with job.written(display) as output:
+            save(output, overwrite=args.force)
+            return output.stat().st_size
     import tempfile
 
     from rustem.atomic_write import write_atomically
@@ -192,7 +214,7 @@ def _write(job: Job, save: Callable[..., None], args: argparse.Namespace) -> int
         save(draft)
         with open(draft, "rb") as file:
             data = file.read()
-    if len(data) < job.photo.stat().st_size:
+    if len(data) < job.source.stat().st_size:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(job.output, lambda file: file.write(data), args.force)
     return len(data)
@@ -208,12 +230,12 @@ def _report(record: dict[str, Any], args: argparse.Namespace, display: Display) 
 
 def _n_frames(photo: Path) -> int:
     """How many frames a picture file has; 1 where it cannot be read, as the reader of pictures says why."""
-    from PIL import Image
+    from rustem.images.formats import open_image
 
-    if photo.suffix.lower() not in _MOVING:
+    if photo.suffix and photo.suffix.lower() not in _MOVING:
         return 1
     try:
-        with Image.open(photo) as image:
+        with open(photo, "rb") as file, open_image(file) as image:
             return int(getattr(image, "n_frames", 1))
     except Exception:
         return 1

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, describe, fraction, positive
+from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, positive
 from rustem.cli.screen import Display, counted, hex_colors
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--level", type=fraction, default=0.5, metavar="L", help="0 for all, 1 for the fewest regions (0.5)")
     add("--n-regions", type=positive, metavar="N", help="as many regions, instead of a level")
     add = model.add_argument
-    add("--n-components", type=positive, default=16, metavar="N", help="soft classes of colour and texture (16)")
+    add("--n-components", type=count, default=16, metavar="N", help="soft classes of colour and texture (16)")
     add("--max-pixels", type=positive, default=400_000, metavar="N", help="shrink larger pictures to this (400000)")
     add_run_options(add)
 
@@ -67,7 +67,7 @@ def _find(job: Job, args: argparse.Namespace, display: Display) -> None:
 
     start = time.perf_counter()
     found = regions(
-        job.photo,
+        job.source,
         level=args.level,
         n_regions=args.n_regions,
         n_components=args.n_components,
@@ -75,11 +75,10 @@ def _find(job: Job, args: argparse.Namespace, display: Display) -> None:
         max_pixels=args.max_pixels,
         n_threads=args.threads,
     )
-    for target in job.targets:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    found.save(job.output, view=args.view, overwrite=args.force)
-    if job.labels is not None:
-        found.save_labels(job.labels, overwrite=args.force)
+    with job.written(display) as output:
+        found.save(output, view=args.view, overwrite=args.force)
+        if job.labels is not None:
+            found.save_labels(job.labels, overwrite=args.force)
     seconds = time.perf_counter() - start
     height, width = found.labels.shape
     size = f"{width}\N{MULTIPLICATION SIGN}{height}"

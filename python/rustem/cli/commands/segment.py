@@ -7,8 +7,10 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_mixture_options, add_output_options, describe, positive, positive_or_auto
-from rustem.cli.screen import Display, counted, finite, hex_colors, one_line
+from rustem.cli.options import add_mixture_options, add_output_options, count_or_auto, describe, positive
+from rustem.cli.screen import Display, counted, finite, hex_colors
+from rustem.cli.storable import check_storable
+from rustem.cli.streams import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     model = parser.add_argument_group("the mixture")
     add = model.add_argument
-    add("-k", "--n-components", type=positive_or_auto, default=16, metavar="N", help="number of colours, or auto (16)")
+    add("-k", "--n-components", type=count_or_auto, default=16, metavar="N", help="number of colours, or auto (16)")
     add("--shared", action="store_true", help="fit all pictures as one: the same labels and palette for all")
     add_mixture_options(add)
     add("--min-size", type=positive, default=1, metavar="N", help="pieces of fewer pixels join a neighbour (1)")
@@ -57,13 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
-    from rustem.cli.jobs import plan
+    from rustem.cli.jobs import check_gif, plan
 
+    check_gif(args, args.n_components)
     ending = f"-{'shared' if args.shared else 'k'}{args.n_components}"
     jobs, problems = plan(args, f"{ending}-pair.png" if args.side_by_side else f"{ending}.png", f"{ending}-labels.png")
     display = Display(len(problems) + len(jobs), args.max_iter, quiet=args.quiet)
     together: dict[Path, Segmentation] = {}
     if args.shared:
+        if "-" in args.photos:
+            args.fail("argument --shared: not allowed with -, which is one picture")
         jobs, together = _fit_together(jobs, problems, args, display)
     return run_batch(jobs, problems, display, lambda job: _segment(job, args, display, together.get(job.photo)))
 
@@ -73,17 +78,18 @@ def _fit_together(
 ) -> tuple[list[Job], dict[Path, Segmentation]]:
     """One fit of all pictures that can be read; what cannot joins the problems."""
     from rustem import images
-    from rustem.cli.batch import explain
+    from rustem.cli.batch import explain_for
     from rustem.exceptions import ConvergenceWarning, RustemError
     from rustem.segmentation import segment
 
     readable, pictures = [], []
     for job in jobs:
         try:
+            check_storable(job, args, "mask")
             pictures.append(images.read(job.photo))
             readable.append(job)
-        except (RustemError, OSError, MemoryError) as error:
-            problems.append(explain(job.photo, error))
+        except Exception as error:
+            problems.append(explain_for(job, error))
     if not readable:
         return [], {}
     try:
@@ -138,12 +144,13 @@ def _fit(
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        segmentation = done or segment(job.photo, args.n_components, **_options(args, display))
-        for target in job.targets:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        segmentation.save(job.output, side_by_side=args.side_by_side, overwrite=args.force)
-        if job.labels is not None:
-            segmentation.save_labels(job.labels, overwrite=args.force)
+        if done is None:
+            check_storable(job, args, "mask")
+        segmentation = done or segment(job.source, args.n_components, **_options(args, display))
+        with job.written(display) as output:
+            segmentation.save(output, side_by_side=args.side_by_side, overwrite=args.force)
+            if job.labels is not None:
+                segmentation.save_labels(job.labels, overwrite=args.force)
     seconds = time.perf_counter() - start
     # The summary says in its own words what a ConvergenceWarning says.
     remarks = [one_line(str(each.message)) for each in caught if not issubclass(each.category, ConvergenceWarning)]

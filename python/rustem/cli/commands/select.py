@@ -6,12 +6,15 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_noise_option, add_run_options, describe, positive
+from rustem.cli.options import add_noise_option, add_run_options, count, describe
 from rustem.cli.screen import Display
 
 if TYPE_CHECKING:
     from rustem.cli.jobs import Job
     from rustem.segmentation.component_count import Selection
+
+# What matplotlib draws without further packages.
+_PLOTS = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 _DESCRIPTION = """\
 Say how many components, hence colours, a picture needs: one sweep from many to few, and the number that a criterion
@@ -30,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe(parser, "[--max N] [--criterion C] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
     add = parser.add_argument
-    add("--min", type=positive, default=1, metavar="N", help="the fewest colours (1)")
-    add("--max", type=positive, default=32, metavar="N", help="the most colours (32)")
+    add("--min", type=count, default=1, metavar="N", help="the fewest colours (1)")
+    add("--max", type=count, default=32, metavar="N", help="the most colours (32)")
     add("--criterion", choices=("bic", "icl", "aic", "mml"), default="bic", help="what chooses (bic)")
     add("--covariance-type", choices=("full", "tied", "diag", "spherical"), default="full", help="shape (full)")
     add("--color-space", choices=("srgb", "linear", "lab", "oklab"), default="srgb", help="where to fit (srgb)")
@@ -45,16 +48,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from rustem.cli.batch import run_batch
-    from rustem.cli.jobs import plan
+    from rustem.cli.jobs import plan, plan_reading
 
     if args.min > args.max:
         args.fail(f"argument --min: {args.min} is more than --max {args.max}")
-    # Where nothing is drawn, nothing is written that could stand in the way.
-    args.labels, args.force = None, args.force or args.output is None
-    jobs, problems = plan(args, "-selection.png", "")
+    args.labels = None
+    if args.output is None:
+        jobs, problems = plan_reading(args)
+    else:
+        _check_plot(args)
+        jobs, problems = plan(args, "-selection.png", "", _PLOTS, option="--plot")
     display = Display(len(problems) + len(jobs), 1, quiet=args.quiet)
     display.progress = None
     return run_batch(jobs, problems, display, lambda job: _select(job, args, display))
+
+
+def _check_plot(args: argparse.Namespace) -> None:
+    """Refuse a drawing that could not be made at the end."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        args.fail('argument --plot: drawing needs one more package; pip install "rustem[plot]"')
+    if args.output == "-":
+        args.fail("argument --plot: standard output has the numbers; name a file")
 
 
 def _select(job: Job, args: argparse.Namespace, display: Display) -> None:
@@ -62,7 +78,7 @@ def _select(job: Job, args: argparse.Namespace, display: Display) -> None:
 
     start = time.perf_counter()
     selection = select_components(
-        str(job.photo),
+        str(job.source),
         range(args.min, args.max + 1),
         criterion=args.criterion,
         covariance_type=args.covariance_type,

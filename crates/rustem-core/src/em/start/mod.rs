@@ -6,6 +6,7 @@
 mod search;
 mod split_merge;
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use rand_pcg::Pcg64Mcg;
@@ -36,6 +37,8 @@ const MAX_STEPS: usize = 300;
 const LLOYD_TOLERANCE: f64 = 1e-4;
 /// Tiles that seed the centres (131,072 samples); more add time but no better seeds.
 const MAX_TILES: usize = 1024;
+/// Random samples between two questions whether to go on.
+const DRAWS_AT_A_TIME: usize = 4096;
 
 /// How the means are chosen where none are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,7 @@ pub fn initialize<T: Real>(
             centers
         }
         (None, Method::KMeans) => k_means(samples, k, &mut random, threads)?,
-        (None, Method::RandomFromData) => random_samples(samples, k, &mut random),
+        (None, Method::RandomFromData) => random_samples(samples, k, &mut random, threads)?,
     };
     let k_found = means.len() / d;
     let mut mixture = Mixture {
@@ -199,7 +202,7 @@ impl<T: Real> Samples<T> {
 }
 
 /// k different samples drawn by weight (all of them where there are fewer).
-fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg) -> Vec<T> {
+fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg, threads: &Threads) -> Result<Vec<T>> {
     let weights = (0..samples.n_tiles()).flat_map(|tile| samples.tile(tile).1.iter().map(|weight| weight.to_f64()));
     let mut cumulated: Vec<f64> = weights
         .scan(0.0, |sum, weight| {
@@ -209,20 +212,25 @@ fn random_samples<T: Real>(samples: &Samples<T>, k: usize, random: &mut Pcg64Mcg
         .collect();
     cumulated.truncate(samples.len());
     let total = cumulated.last().copied().unwrap_or_default();
-    let mut drawn: Vec<Vec<T>> = Vec::with_capacity(k);
+    let mut drawn = Vec::new();
+    // By the bits of their values, where zero is one value, not two.
+    let mut known: HashSet<Vec<u64>> = HashSet::new();
     // Repetitions are drawn again; where values repeat so much that this does not end soon, fewer must do.
-    for _ in 0..(20 * k + 100) {
-        if drawn.len() == k {
+    for draw in 0..k.saturating_mul(20).saturating_add(100) {
+        if known.len() == k {
             break;
+        }
+        if draw % DRAWS_AT_A_TIME == 0 {
+            threads.checkpoint()?;
         }
         let at = uniform(random) * total;
         let index = cumulated.partition_point(|sum| *sum <= at).min(samples.len() - 1);
         let sample: Vec<T> = samples.sample(index).collect();
-        if !drawn.contains(&sample) {
-            drawn.push(sample);
+        if known.insert(sample.iter().map(|value| (value.to_f64() + 0.0).to_bits()).collect()) {
+            drawn.extend(sample);
         }
     }
-    drawn.concat()
+    Ok(drawn)
 }
 
 /// The centres (k, d) of k-means; fewer where there are fewer distinct samples.
@@ -383,6 +391,20 @@ mod tests {
         let mixture = find(&rows, 20, Method::RandomFromData);
         assert_eq!(mixture.n_components(), 20);
         assert!(mixture.means.iter().all(|mean| rows.iter().any(|row| (row - mean).abs() < 1e-9)));
+    }
+
+    #[test]
+    fn drawing_many_samples_ends_soon_and_can_be_interrupted() {
+        let rows: Vec<f64> = (0..400_000).map(|i| f64::from(i % 200_000)).collect();
+        let samples = Samples::<f64>::new(&rows, 1, None, 1.0).expect("valid");
+        let mut random = Pcg64Mcg::new(1);
+        let drawn = random_samples(&samples, 150_000, &mut random, &Threads::single()).expect("uninterrupted");
+        let distinct: HashSet<u64> = drawn.iter().map(|value| value.to_bits()).collect();
+        assert_eq!((drawn.len(), distinct.len()), (150_000, 150_000));
+        let stop = || true;
+        let threads = Threads::new(1, &stop);
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        assert_eq!(random_samples(&samples, 150_000, &mut random, &threads), Err(Error::Interrupted));
     }
 
     #[test]
