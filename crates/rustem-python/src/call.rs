@@ -26,8 +26,9 @@ pub(crate) fn run<R: Send>(
     check_room("the work of the threads", LEAST_ROOM, 1).map_err(|error| raise(py, error))?;
     let mut report = Report { progress, failure: None };
     let signal = Mutex::new(None);
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetime")]
     // Handlers run on Python's main thread only; elsewhere this is never true.
-    let interrupted = || match Python::attach(Python::check_signals) {
+    let interrupted = || match Python::attach(|py| py.check_signals()) {
         Ok(()) => false,
         Err(error) => {
             signal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
