@@ -28,6 +28,8 @@ FORMATS = {
     ".bmp": "BMP",
     ".gif": "GIF",
 }
+# Opacity from which GIF, which knows no other, takes a pixel for opaque.
+_HALF = 128
 _TAKE_DPI = ("PNG", "JPEG", "BMP")
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -55,7 +57,8 @@ def write(
         Grey levels or colours without alpha; one or three channels, in TIFF any number. TIFF keeps every type. PNG
         keeps integers, and takes floats in [0, 1] as 16 bits. The others hold 8 bits, to which values are rounded.
     alpha : (H, W) array_like, optional
-        Opacity. JPEG and BMP have none: there, the picture is laid over white.
+        Opacity. JPEG and BMP have none: there, the picture is laid over white. In GIF, pixels are opaque from one half,
+        else clear.
     icc_profile : bytes, optional
         Colour profile of `pixels`; left out where it is not one of their colour model, or the format takes none.
     metadata : Metadata, optional
@@ -100,6 +103,10 @@ def write(
         from rustem.images import png16
 
         write_atomically(path, lambda file: file.write(png16.encode(joined, profile, metadata.dpi)), overwrite)
+        return
+    if kind == "GIF":
+        packed = _as_gif(colors, opacity)
+        write_atomically(path, lambda file: file.write(packed), overwrite)
         return
     image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
     if metadata.dpi is not None and kind in _TAKE_DPI:
@@ -170,8 +177,7 @@ def write_indexed(
     grey_profile = icc_profile is not None and icc_profile[16:20] == b"GRAY"  # has no meaning for a palette
     plain = colors.dtype == np.uint8 and colors[0].size in (1, 3) and not grey_profile and len(colors) <= 256
     entries = _entries(index, colors.reshape(len(colors), -1), opacity, hidden) if plain else None
-    half = entries is not None and bool(((entries[2] > 0) & (entries[2] < 255)).any())
-    if entries is None or kind not in ("PNG", "GIF") or (kind == "GIF" and half):
+    if entries is None or kind not in ("PNG", "GIF"):
         if hidden.any():
             shown = np.array(white_level(colors.dtype), colors.dtype) if opacity is None else opacity
             opacity = np.where(hidden, 0, shown).astype(shown.dtype)
@@ -191,10 +197,28 @@ def write_indexed(
         packed = indexed_png.encode(numbers, table, levels, profile, compression, metadata.dpi)
         write_atomically(path, lambda file: file.write(packed), overwrite)
         return
-    image = Image.fromarray(numbers)
-    image.putpalette(table.tobytes())
-    options: dict[str, Any] = {} if levels.all() else {"transparency": int(np.argmin(levels))}
-    write_atomically(path, lambda file: image.save(file, **options), overwrite)
+    from rustem.images import gif
+
+    seen = levels >= _HALF
+    rank = np.where(seen, np.cumsum(seen) - 1, -1)
+    canvas = gif.GifCanvas(rank[numbers], np.ascontiguousarray(np.broadcast_to(table[seen], (int(seen.sum()), 3))))
+    write_atomically(path, lambda file: file.write(gif.encode([canvas], [0], 1)), overwrite)
+
+
+def _as_gif(colors: NDArray[np.uint8], opacity: NDArray[np.uint8] | None) -> bytes:
+    """A picture as GIF: exact where 256 entries are enough, else in colors that Pillow chooses."""
+    from rustem.images import gif
+
+    seen = np.ones(colors.shape[:2], bool) if opacity is None else opacity >= _HALF
+    shown = np.broadcast_to(np.atleast_3d(colors), (*seen.shape, 3))[seen]
+    most = 256 - int(not seen.all())
+    palette, labels = np.unique(shown, axis=0, return_inverse=True)
+    if len(palette) > most:
+        image = Image.fromarray(shown[np.newaxis]).quantize(most)
+        labels, palette = np.asarray(image), np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)
+    index = np.full(seen.shape, -1)
+    index[seen] = labels.ravel()
+    return gif.encode([gif.GifCanvas(index, palette if len(palette) else np.zeros((1, 3), np.uint8))], [0], 1)
 
 
 def _entries(

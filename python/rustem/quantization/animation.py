@@ -15,6 +15,7 @@ from PIL import Image
 from rustem.arguments import check_number
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError, InvalidInputError
+from rustem.images import gif
 from rustem.images.frames import read_frames
 from rustem.images.picture import Picture, white_level
 from rustem.pipeline.inputs import as_picture
@@ -51,8 +52,8 @@ class Animation:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write the animation as ``.gif``, ``.webp`` (without loss) or ``.png``, ``.apng`` (animated PNG).
 
-        GIF knows only full transparency: alpha below a half becomes that, the rest opaque. Its times are
-        in hundredths of a second, rounded so that their sum stays.
+        GIF knows only full transparency: alpha below a half becomes that, the rest opaque. Its times are in hundredths
+        of a second, rounded so that their sum stays; browsers show 0 and 1 of them as 10.
 
         Raises
         ------
@@ -64,16 +65,16 @@ class Animation:
             raise ImageError(
                 f"{os.fsdecode(path)}: animations are written as {', '.join(_FORMATS)}; choose one of them"
             )
-        kind = _FORMATS[suffix]
-        pictures = [_indexed(frame) if kind == "GIF" else _painted(frame) for frame in self.frames]
+        if suffix == ".gif":
+            data = gif.encode([_indexed(frame) for frame in self.frames], _centiseconds(self.durations), self.loop)
+            write_atomically(path, lambda file: file.write(data), overwrite)
+            return
+        pictures = [Image.fromarray(_eight_bit(frame.image)) for frame in self.frames]
         options: dict[str, Any] = {"save_all": True, "append_images": pictures[1:], "duration": self.durations}
-        if kind == "GIF":
-            options |= {"disposal": 2, "optimize": False, "duration": _centiseconds(self.durations)}
-        if kind == "WEBP":
+        if suffix == ".webp":
             options |= {"lossless": True, "exact": True}
-        if self.loop != 1 or kind != "GIF":  # a GIF that does not say so is played once
-            options["loop"] = self.loop
-        write_atomically(path, lambda file: pictures[0].save(file, kind, **options), overwrite)
+        kind = _FORMATS[suffix]
+        write_atomically(path, lambda file: pictures[0].save(file, kind, loop=self.loop, **options), overwrite)
 
 
 def quantize_animation(
@@ -172,8 +173,8 @@ def _durations(n_frames: int, fps: float | None) -> list[int]:
 
 
 def _centiseconds(durations: list[int]) -> list[int]:
-    """Milliseconds as GIF holds them, in tens, without their sum running off."""
-    return _steps(np.cumsum(durations).tolist(), 10)
+    """Milliseconds as GIF holds them, in hundredths of a second, without their sum running off."""
+    return [step // 10 for step in _steps(np.cumsum(durations).tolist(), 10)]
 
 
 def _steps(times: list[float], unit: int) -> list[int]:
@@ -181,22 +182,17 @@ def _steps(times: list[float], unit: int) -> list[int]:
     return [end - start for start, end in itertools.pairwise(ends)]
 
 
-def _painted(frame: Quantization) -> Image.Image:
-    return Image.fromarray(_eight_bit(frame.image))
-
-
-def _indexed(frame: Quantization) -> Image.Image:
+def _indexed(frame: Quantization) -> gif.GifCanvas:
     palette = _eight_bit(frame.palette)
-    if len(palette) > 256:
-        raise ImageError(f"GIF holds 256 colours, not {len(palette)}: lower n_colors, or write .webp or .png")
-    image = Image.fromarray(frame.labels.astype(np.uint8))
-    image.putpalette(palette[:, :3].tobytes())
-    if palette.shape[1] == 4 and (palette[:, 3] < 128).any():
-        clear = np.flatnonzero(palette[:, 3] < 128)
-        image = Image.fromarray(np.where(np.isin(frame.labels, clear), clear[0], frame.labels).astype(np.uint8))
-        image.putpalette(palette[:, :3].tobytes())
-        image.info["transparency"] = int(clear[0])
-    return image
+    has_alpha = palette.shape[1] in (2, 4)
+    seen = palette[:, -1] >= 128 if has_alpha else np.ones(len(palette), bool)
+    colors = palette[seen, :-1] if has_alpha else palette
+    rank = np.append(np.where(seen, np.cumsum(seen) - 1, -1), -1)  # the label -1 finds the last one
+    index = rank[frame.labels]
+    needed = len(colors) + bool((index < 0).any())
+    if needed > 256:
+        raise ImageError(f"GIF holds 256 colors, not {needed}: lower n_colors, or write .webp or .png")
+    return gif.GifCanvas(index, np.ascontiguousarray(np.broadcast_to(colors, (len(colors), 3))))
 
 
 def _eight_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
