@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from PIL import Image, ImageSequence
 
-from rustem.images import gif
+from rustem.images import apng, gif
 from rustem.images.color_profiles import declared_profile
 from rustem.images.decoding import from_pillow, reading
 from rustem.images.formats import open_image
@@ -24,18 +24,21 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int],
         The file cannot be read; or its frames together have more pixels than Pillow's limit, before any is decoded.
     """
     name = os.fsdecode(path)
-    pictures, durations = [], []
+    pictures: list[Picture] = []
+    durations: list[int] = []
     with reading(name), open(path, "rb") as file, open_image(file) as image:
         profile = declared_profile(image, name)
-        if image.format == "GIF":
-            file.seek(0)
-            stored = gif.parse(file.read())
-            _check_size(stored.size, len(stored.frames))
-            loop = stored.loop
-            frames: Iterator[Image.Image] = map(Image.fromarray, gif.composed(stored))
-            durations = [10 * frame.delay for frame in stored.frames]
-        else:
+        file.seek(0)
+        moving: gif.GifAnimation | apng.PngAnimation | None = None
+        if image.format in ("GIF", "PNG"):
+            moving = gif.parse(file.read()) if image.format == "GIF" else apng.parse(file.read())
+        frames: Iterator[Image.Image]
+        if moving is None:
             loop, frames = int(image.info.get("loop", 1)), _by_pillow(image, durations)
+        else:
+            _check_size(moving.size, len(moving.frames))
+            loop, durations = moving.loop, [round(frame.milliseconds) for frame in moving.frames]
+            frames = map(Image.fromarray, moving.composed())
         for number, frame in enumerate(frames):
             if profile is not None:
                 frame.info["icc_profile"] = profile
@@ -46,9 +49,7 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int],
 def _by_pillow(image: Image.Image, durations: list[int]) -> Iterator[Image.Image]:
     """The frames as Pillow puts them together; ``durations`` grows with them."""
     _check_size(image.size, getattr(image, "n_frames", 1))
-    for number, frame in enumerate(ImageSequence.Iterator(image)):
-        if number == 0 and getattr(image, "default_image", False):
-            continue  # what those see who know no animated PNG
+    for frame in ImageSequence.Iterator(image):
         whole = frame.convert("RGBA")
         whole.info.clear()
         durations.append(round(frame.info.get("duration", 0)))  # known when the frame is decoded

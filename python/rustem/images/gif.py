@@ -46,8 +46,13 @@ class GifFrame(NamedTuple):
     transparent: int
     """The index that shows nothing, or -1."""
 
+    @property
+    def milliseconds(self) -> int:
+        """How long it is shown."""
+        return 10 * self.delay
 
-class GifFile(NamedTuple):
+
+class GifAnimation(NamedTuple):
     """An animation as it is stored."""
 
     size: tuple[int, int]
@@ -55,6 +60,24 @@ class GifFile(NamedTuple):
     frames: list[GifFrame]
     loop: int
     """How often it is played; 0 for ever."""
+
+    def composed(self) -> Iterator[NDArray[np.uint8]]:
+        """The frames (H, W, 4) as they are shown, over transparency."""
+        width, height = self.size
+        canvas = np.zeros((height, width, 4), np.uint8)
+        for frame in self.frames:
+            before = canvas.copy() if frame.disposal == _PREVIOUS else None
+            left, top, frame_width, frame_height = frame.box
+            place = canvas[top : top + frame_height, left : left + frame_width]
+            index = _unpacked(frame)[: place.shape[0], : place.shape[1]]
+            shown = index != frame.transparent
+            place[shown, :3] = frame.table[index[shown]]
+            place[shown, 3] = 255
+            yield canvas.copy()
+            if before is not None:
+                canvas = before
+            elif frame.disposal == _CLEAR:
+                place[:] = 0
 
 
 class GifCanvas(NamedTuple):
@@ -64,7 +87,7 @@ class GifCanvas(NamedTuple):
     palette: NDArray[np.uint8]
 
 
-def parse(data: bytes) -> GifFile:
+def parse(data: bytes) -> GifAnimation:
     """The blocks of a file, nothing unpacked.
 
     The canvas is the logical screen, or the first frame where that does not fit into it.
@@ -108,7 +131,7 @@ def parse(data: bytes) -> GifFile:
     if not frames:
         raise EOFError if place >= len(data) else ValueError("it holds no frame")
     left, top, first_width, first_height = frames[0].box
-    return GifFile((max(width, left + first_width), max(height, top + first_height)), frames, loop)
+    return GifAnimation((max(width, left + first_width), max(height, top + first_height)), frames, loop)
 
 
 _GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
@@ -136,25 +159,6 @@ def _sub_blocks(data: bytes, place: int) -> tuple[list[bytes], int]:
     if place >= len(data):
         raise EOFError
     return blocks, place + 1
-
-
-def composed(file: GifFile) -> Iterator[NDArray[np.uint8]]:
-    """The frames (H, W, 4) as they are shown, over transparency."""
-    width, height = file.size
-    canvas = np.zeros((height, width, 4), np.uint8)
-    for frame in file.frames:
-        before = canvas.copy() if frame.disposal == _PREVIOUS else None
-        left, top, frame_width, frame_height = frame.box
-        place = canvas[top : top + frame_height, left : left + frame_width]
-        index = _unpacked(frame)[: place.shape[0], : place.shape[1]]
-        shown = index != frame.transparent
-        place[shown, :3] = frame.table[index[shown]]
-        place[shown, 3] = 255
-        yield canvas.copy()
-        if before is not None:
-            canvas = before
-        elif frame.disposal == _CLEAR:
-            place[:] = 0
 
 
 def _unpacked(frame: GifFrame) -> NDArray[np.uint8]:
