@@ -11,7 +11,7 @@ from rustem.arguments import Progress, RandomState, check_choice, check_threads,
 from rustem.exceptions import InvalidInputError
 from rustem.pipeline.color_table import count_colors
 from rustem.pipeline.inputs import ChannelAxis, as_picture, is_several, open_inputs
-from rustem.quantization.comparison_space import compared, distinct
+from rustem.quantization.comparison_space import compared, distinct, without_alpha
 from rustem.quantization.given_colors import given_colors
 from rustem.quantization.labelling import Dither, label_picture
 from rustem.quantization.palette_order import Order
@@ -101,7 +101,8 @@ def quantize(
         floats in [0, 1].
     palette : array-like, list of hex strings, path, name, or result of quantize or segment, optional
         The palette to use, in its own order and whole; nothing is fitted, and ``n_colors`` is not used. A name is one
-        of :data:`rustem.palettes.NAMED`, as "eink-7color"; a file of this name goes before.
+        of :data:`rustem.palettes.NAMED`, as "eink-7color"; a file of this name goes before. Where none of its colors is
+        transparent, pixels of less than half opacity stay clear (label -1), and the others become opaque.
     protect : {"auto", True, False}, default "auto"
         Whether rare colours whose hue would be lost (a few red pixels on a map) get entries of their own: "auto" where
         that costs less than 0.1 dB, True at any cost.
@@ -185,14 +186,15 @@ def palette(
     Parameters
     ----------
     image : path, bytes, open file, PIL image or array of shape (H, W[, C])
-        The picture; with 2 or 4 channels, the last one is alpha, and full transparency is no colour.
+        The picture; with 2 or 4 channels, the last one is alpha. Transparency is no color: pixels weigh as much as they
+        are opaque.
     n_colors : int, default 256
         Number of colours, from 1 to 65536; fewer are found where the picture has fewer. Of prominent colours, at most
         so many.
     goal : {"error", "prominent"}, default "error"
         "error" to reduce a picture to these colours: they stand for all of it, in means of what is near. "prominent" to
         show or describe it, or to take a theme from it: few distinct colours as they occur in it, small vivid things
-        among them, no shade twice, no specks. Pixels weigh what they are opaque.
+        among them, no shade twice, no specks.
     color_space, protect
         As in `quantize`; not for prominent colours.
     order, channel_axis, random_state, progress, n_threads
@@ -239,20 +241,10 @@ def palette(
         return as_palette(colors, shares=shares)
     with progress_callback(progress, MAX_ITER) as report:
         found = palette_of_cells(picture, color_space, options, check_threads(n_threads), report)
-    if found is None:
-        result = quantize(
-            picture,
-            n_colors,
-            color_space=color_space,
-            protect=protect,
-            order=order,
-            channel_axis=channel_axis,
-            random_state=options.seed,
-            progress=progress,
-            n_threads=n_threads,
-        )
-        found = result.palette, result.counts
+        if found is None:
+            inputs = open_inputs(picture, None, channel_axis, alpha="channel").within_unit(colors=color_space != "srgb")
+            table = distinct(count_colors(inputs.pictures, "srgb", check_threads(n_threads)), options.n_colors)
+            fit = search_palette(without_alpha(compared(table, color_space)), options, None, report)
+            found = fit.entries, fit.counts
     colors, counts = found
-    if colors.shape[1] in (2, 4):  # transparency is no colour
-        colors, counts = colors[colors[:, -1] > 0, :-1], counts[colors[:, -1] > 0]
     return as_palette(colors, shares=counts / max(1, counts.sum()))

@@ -135,6 +135,26 @@ class ComparedColors:
         return self.values[:, -1] == self.space.unit if self.space.has_alpha else self.visible
 
 
+def without_alpha(colors: ComparedColors) -> ComparedColors:
+    """The same colors opaque, each weighing as much as it is seen; without those that are not.
+
+    Raises
+    ------
+    InvalidInputError
+        None is seen.
+    """
+    if not colors.space.has_alpha:
+        return colors
+    space = replace(colors.space, has_alpha=False)
+    weights = colors.counts * (colors.values[:, -1] / colors.space.unit)
+    values, rows = np.unique(colors.values[colors.visible, :-1], axis=0, return_inverse=True)
+    if not len(values):
+        raise InvalidInputError("the picture is fully transparent: it has no colors")
+    return ComparedColors(
+        values, np.bincount(rows.ravel(), weights[colors.visible]).astype(np.float64), space, colors.n_threads
+    )
+
+
 def compared(table: ColorTable, color_space: ColorSpace) -> ComparedColors:
     """The colours of pictures in the space asked for; other than grey and RGB ones in their own values."""
     picture, values = table.pictures[0].picture, table.values

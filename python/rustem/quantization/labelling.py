@@ -24,14 +24,13 @@ def label_picture(
 ) -> Quantization:
     """One picture in the palette's colours; ``rows`` are its colours' rows among those that the palette is for."""
     k = len(found.entries)
-    of_color = found.labels[rows]
-    labels = table.label_pixels(of_color, k)
+    of_color = found.labels[rows].astype(np.int64)
+    labels = table.label_pixels(np.where(of_color < k, of_color, -1), k)
     if dither:
         labels = _dithered(table, labels, found, dither)
-        shown = labels.ravel() if table.pictures[0].mask is None else labels[table.pictures[0].mask]
-        counts = np.bincount(shown, minlength=k)
+        counts = np.bincount(labels[labels >= 0], minlength=k)
     else:
-        counts = np.bincount(of_color, table.counts, k)
+        counts = np.bincount(of_color, table.counts, k + 1)[:k]
     return Quantization(labels, found.entries, counts.astype(np.int64), n_requested, table, found.n_iter)
 
 
@@ -51,14 +50,18 @@ def _dithered(table: ColorTable, labels: NDArray[Any], found: PaletteFit, dither
         )
     entries, seen = found.entries, picture.mask
     chosen = np.arange(len(entries))
-    rows = table.rows_of_pixels()
+    rows, values = table.rows_of_pixels(), table.values
     if found.space.has_alpha:
         chosen = np.flatnonzero(entries[:, -1] > 0)
-        shown = table.values[rows, -1] > 0
+        of_pixels = labels.ravel() if seen is None else labels[seen]
+        shown = (values[rows, -1] > 0) & (of_pixels >= 0)
         if not shown.any() or not len(chosen):
             return labels
         seen, rows = picture.lay_out(shown, False), rows[shown]
-    dithered = dither_colors(table.values, rows, seen, labels.shape, entries[chosen], table.n_threads, **options)
+        if (entries[:, -1] == found.space.unit).all():
+            values = values.copy()
+            values[:, -1] = values.dtype.type(found.space.unit)
+    dithered = dither_colors(values, rows, seen, labels.shape, entries[chosen], table.n_threads, **options)
     result = labels.copy()
     took_part = np.ones(labels.shape, bool) if seen is None else seen
     result[took_part] = chosen[dithered[took_part]]

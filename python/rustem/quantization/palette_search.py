@@ -71,7 +71,7 @@ class PaletteFit:
     entries : ndarray of shape (k, C)
         The palette, in the picture's type.
     labels : ndarray of shape (m,)
-        The entry of each colour.
+        The entry of each colour; k where it is to be clear, and no entry is.
     counts : ndarray of shape (k,)
         Pixels of each entry.
     space : Space
@@ -82,7 +82,7 @@ class PaletteFit:
 
     entries: NDArray[Any]
     labels: NDArray[np.uint32]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.float64]
     space: Space
     n_iter: int
 
@@ -142,14 +142,28 @@ def _search(
 
 
 def use_palette(entries: NDArray[Any], colors: ComparedColors) -> PaletteFit:
-    """A given palette, in its own order and whole."""
+    """A given palette, in its own order and whole.
+
+    Where none of its entries is transparent, colors become opaque from a half of opacity, and are not shown else; where
+    none is fully transparent, colors that are so are not shown.
+    """
+    hidden = ~colors.visible
+    if colors.space.has_alpha and (entries[:, -1] == colors.space.unit).all():
+        hidden = 2.0 * colors.values[:, -1] < colors.space.unit
+        values = colors.values.copy()
+        values[:, -1] = colors.space.unit
+        colors = replace(colors, values=values)
+    elif colors.space.has_alpha and (entries[:, -1] == 0).any():
+        hidden[:] = False
     labels, _ = _labelled(colors, None, entries)
-    return PaletteFit(entries, labels, _masses(colors, labels, len(entries)), colors.space, 0)
+    labels[hidden] = len(entries)
+    counts = _masses(colors, labels, len(entries) + 1)[:-1]
+    return PaletteFit(entries, labels, counts, colors.space, 0)
 
 
 def palette_of_cells(
     picture: Picture, color_space: ColorSpace, options: SearchOptions, n_threads: int, report: Report
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]] | None:
     """Colours (k, 3) and pixels of each, from counted cells of 2 × 2 × 2 colours; None where cells are no help."""
     pixels = picture.pixels
     if picture.alpha is not None or picture.mask is not None or pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
@@ -367,6 +381,6 @@ def _ordered(
     return PaletteFit(entries[rows], labels, counts[rows], colors.space, n_iter)
 
 
-def _masses(colors: ComparedColors, labels: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
+def _masses(colors: ComparedColors, labels: NDArray[np.uint32], n: int) -> NDArray[np.float64]:
     """Pixels (k,) of each entry."""
-    return np.bincount(labels, colors.counts, n).astype(np.int64)
+    return np.bincount(labels, colors.counts, n).astype(np.float64)

@@ -23,7 +23,7 @@ class Quantization(PalettePicture):
     Parameters
     ----------
     labels : ndarray of shape (H, W)
-        The palette's row for each pixel; -1 outside the mask.
+        The palette's row for each pixel; -1 outside the mask, and where a given palette shows nothing.
     palette : ndarray of shape (k, C)
         The colours, in the picture's type: C is 1 for grey and 3 for colour, one more where the picture has
         transparency (alpha comes last).
@@ -54,7 +54,8 @@ class Quantization(PalettePicture):
         channels = self._channels
         space = Space("srgb", channels, self._has_alpha, self.palette.dtype)
         peak = float(np.ptp(self._table.values[:, :channels])) if self.palette.dtype.kind == "f" else 1.0
-        mean_square = self._mean_square(space.features(self._table.values), space.features(self.palette))
+        entries = np.concatenate([self.palette, np.zeros_like(self.palette[:1])])  # the label -1 finds the last one
+        mean_square = self._mean_square(space.features(self._table.values), space.features(entries))
         return decibels(mean_square / channels, peak)
 
     def __repr__(self) -> str:
