@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 InitParams: TypeAlias = Literal["auto", "search", "k-means++", "random_from_data"]
 Acceleration: TypeAlias = Literal["lbfgs"]
+ChannelAxis: TypeAlias = int | Literal["auto"] | None
 Progress: TypeAlias = bool | Callable[[int, float], object] | None
 # As a string: importing numpy.random takes longer than most pictures, and is seldom needed.
 RandomState: TypeAlias = "int | np.random.Generator | None"

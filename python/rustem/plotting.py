@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         """A picture in few colours: what :func:`rustem.segment` and :func:`rustem.quantize` give."""
 
         @property
+        def labels(self) -> NDArray[Any]: ...
+        @property
         def image(self) -> NDArray[Any]: ...
         @property
         def palette(self) -> NDArray[Any]: ...
@@ -46,19 +48,25 @@ def plot_segmentation(
     original: NDArray[Any] | None = None,
     axes: Sequence[Axes] | None = None,
     limits: tuple[float, float] | None = None,
+    *,
+    alpha: bool = True,
 ) -> Sequence[Axes]:
     """Plot a segmentation: the original, the k colours, and the palette with the share of each colour.
+
+    Of a volume, the plane in the middle is drawn; of many bands, the first, middle and last as red, green and blue.
 
     Parameters
     ----------
     segmentation : Segmentation
         What `rustem.segment` gives.
-    original : (H, W[, C]) ndarray, optional
+    original : (H, W[, C]) or (D, H, W[, C]) ndarray, optional
         The picture it came from; without it, there is no first panel.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw: three axes, or two without `original`. By default a new figure is made.
     limits : tuple of two float, optional
         The values of black and white: by default those of the pictures' type, 0 and 1 for floats.
+    alpha : bool, default True
+        Whether the last of 2 or 4 channels is opacity, or one more band.
 
     Returns
     -------
@@ -70,11 +78,19 @@ def plot_segmentation(
     ImportError
         If matplotlib is not installed.
     """
-    panels = [] if original is None else [("original", displayable(original, limits))]
-    panels.append((f"{len(segmentation.palette)} colours", displayable(segmentation.image, limits)))
+    pictures = [] if original is None else [("original", original)]
+    pictures.append((f"{len(segmentation.palette)} colours", segmentation.image))
+    if segmentation.labels.ndim == 3:
+        n_planes = len(segmentation.labels)
+        middle = n_planes // 2
+        pictures = [(f"{title}, plane {middle + 1} of {n_planes}", volume[middle]) for title, volume in pictures]
+    panels: list[tuple[str, NDArray[Any]]] = [
+        (title, displayable(picture, limits, alpha=alpha)) for title, picture in pictures
+    ]
     axes = _row_of_axes([*[4.0] * len(panels), 1.0], axes)
     _show(axes[:-1], panels)
-    _plot_palette(axes[-1], segmentation, limits)
+    colors = displayable(segmentation.palette[:, None], limits, alpha=alpha)[:, 0]
+    _plot_palette(axes[-1], segmentation.counts, colors)
     return axes
 
 
@@ -174,11 +190,11 @@ def _show(axes: Sequence[Axes], pictures: list[tuple[str, NDArray[Any]]]) -> Non
         panel.set(title=title, xticks=[], yticks=[])
 
 
-def _plot_palette(panel: Axes, segmentation: _Labelled, limits: tuple[float, float] | None) -> None:
+def _plot_palette(panel: Axes, counts: NDArray[np.int64], colors: NDArray[np.float64]) -> None:
     """Draw a column of colours, each as high as its share, with the share beside it where there is room."""
-    shares = 100 * segmentation.counts / max(1, segmentation.counts.sum())
+    shares = 100 * counts / max(1, counts.sum())
     tops = np.cumsum(shares)
-    panel.bar(0, shares, width=1, bottom=tops - shares, color=displayable(segmentation.palette[:, None], limits)[:, 0])
+    panel.bar(0, shares, width=1, bottom=tops - shares, color=colors)
     for top, share in zip(tops, shares, strict=True):
         if share >= 4:
             panel.text(0.6, top - share / 2, f"{share:.0f} %", va="center", fontsize="small")

@@ -147,7 +147,7 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
     seen = {}
 
     def record(*args, **keywords):
-        seen.update(keywords, image=args[0], n_components=args[1])
+        seen.update(keywords, image=Path(args[0].name), n_components=args[1])
         raise InvalidInputError("enough")
 
     monkeypatch.setattr(segmentation, "segment", record)
@@ -170,6 +170,8 @@ def test_every_option_reaches_the_fit(photo, monkeypatch):
         "min_size": 5,
         "n_threads": 2,
         "progress": None,
+        "mask": None,
+        "mixture": None,
     }
 
 

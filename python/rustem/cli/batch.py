@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from rustem.atomic_write import remove_leftovers
 from rustem.cli.jobs import STANDARD, Job
+from rustem.cli.options import as_options
 from rustem.cli.process import explain
 from rustem.cli.screen import Display
 from rustem.cli.streams import OutputLostError, one_line
@@ -20,7 +21,7 @@ def run_batch(jobs: list[Job], problems: list[str], display: Display, run_one: C
     """Report the problems, run all jobs, and give the exit code: 1 if anything failed, else 0."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        display.warning(one_line(str(message)))
+        display.warning(as_options(one_line(str(message))))
 
     for folder in {target.parent for job in jobs for target in job.targets}:
         remove_leftovers(folder)
@@ -67,7 +68,7 @@ def _copy(pipe: BinaryIO, temporary: contextlib.ExitStack) -> Path:
 
 def explain_for(job: Job, error: Exception) -> str:
     """Put an error in one line that names the picture."""
-    text, name = explain(error), "standard input" if job.photo is STANDARD else str(job.photo)
+    text, name = as_options(explain(error)), "standard input" if job.photo is STANDARD else str(job.photo)
     if job.source is not job.photo:
         text = text.replace(str(job.source), name)
     return text if job.photo.name in text or name in text else f"{name}: {text}"

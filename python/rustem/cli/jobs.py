@@ -60,7 +60,7 @@ class Job(NamedTuple):
 def plan(
     args: argparse.Namespace,
     ending: str | Callable[[Path], str],
-    labels_ending: str,
+    labels_ending: str | Callable[[Path], str],
     outputs: tuple[str, ...] = _OUTPUTS,
     several: str = "",
     reads: Iterable[str | None] = (),
@@ -68,8 +68,8 @@ def plan(
 ) -> tuple[list[Job], list[str]]:
     """Find the pictures, name their results, and refuse now what would fail after the fit.
 
-    Where the options name no file, results are named after their picture, with ``ending``, which may depend on the
-    picture, or ``labels_ending``. ``several`` is further advice for those who give one file for several pictures;
+    Where the options name no file, results are named after their picture, with ``ending`` or ``labels_ending``, which
+    may depend on the picture. ``several`` is further advice for those who give one file for several pictures;
     ``reads`` are further files that are read, and must not be overwritten. ``option`` is the one that names the result.
     """
     photos, problems = find_photos(args.photos)
@@ -78,9 +78,8 @@ def plan(
     _check_targets(args, outputs, several, option, single=single)
 
     def place(photo: Path, stem: str) -> tuple[Path, Path | None]:
-        output = _place(args.output, photo, stem + (ending if isinstance(ending, str) else ending(photo)), single)
-        labels = None if args.labels is None else _place(args.labels, photo, stem + labels_ending, single)
-        return output, labels
+        output = _place(args.output, photo, stem, ending, single)
+        return output, None if args.labels is None else _place(args.labels, photo, stem, labels_ending, single)
 
     # Where a.jpg and a.png would have one result, theirs are a.jpg-k16.png and a.png-k16.png.
     owners: dict[Path, set[str]] = {}
@@ -128,6 +127,13 @@ def plan_reading(args: argparse.Namespace) -> tuple[list[Job], list[str]]:
     photos, problems = find_photos(args.photos)
     _check_input(args)
     return [Job(photo, STANDARD, None, photo) for photo in photos], problems
+
+
+def is_one(photos: list[str]) -> bool:
+    """Whether the arguments name one file: what folders and globs hold is one picture only by chance."""
+    if len(photos) != 1 or os.path.isdir(photos[0]):
+        return False
+    return photos[0] == "-" or os.path.exists(photos[0]) or not any(sign in photos[0] for sign in "*?[")
 
 
 def check_gif(args: argparse.Namespace, n_colors: int | str) -> None:
@@ -256,12 +262,13 @@ def _stem(photo: Path) -> str:
     return "stdin" if photo is STANDARD else photo.stem
 
 
-def _place(target: str | None, photo: Path, name: str, single: bool) -> Path:
+def _place(target: str | None, photo: Path, stem: str, ending: str | Callable[[Path], str], single: bool) -> Path:
     if target == "-" or (target is None and photo is STANDARD):
         return STANDARD
-    if target is None:
-        return photo.with_name(name)
-    return Path(target, name) if _is_folder(target, single) else Path(target)
+    if target is not None and not _is_folder(target, single):
+        return Path(target)
+    name = stem + (ending if isinstance(ending, str) else ending(photo))
+    return photo.with_name(name) if target is None else Path(target, name)
 
 
 def _obstacle(job: Job, inputs: set[tuple[int, int]], claimed: dict[Path, Path], *, force: bool) -> str | None:

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rustem.exceptions import ImageError, RustemError
+from rustem.images.choice import EVERYTHING, Choice
 from rustem.images.color_models import from_cmyk, lab_in_srgb
 from rustem.images.color_profiles import declared_profile
 from rustem.images.formats import open_image
-from rustem.images.metadata import data_mask, metadata_of_pillow
+from rustem.images.metadata import metadata_of_pillow, without_data
 from rustem.images.orientation import exif_orientation, upright_picture, without_warnings
 from rustem.images.picture import Picture, in_plain_type, white_level
 from rustem.images.png16 import read_png16
@@ -44,7 +45,7 @@ _STORED_MODES = ("L", "P", "RGB", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 _NEAREST_PLAIN_MODE = {"1": "L", "La": "LA", "P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}
 
 
-def decode(file: BinaryIO, name: str) -> Picture | NDArray[Any]:
+def decode(file: BinaryIO, name: str, choice: Choice = EVERYTHING) -> Picture | NDArray[Any]:
     """Read the picture in a file with whichever reader loses nothing; NumPy's files as the arrays they hold."""
     head = file.read(26)
     if not head:
@@ -56,24 +57,58 @@ def decode(file: BinaryIO, name: str) -> Picture | NDArray[Any]:
     except UnidentifiedImageError:
         if not head.startswith(TIFF_MAGIC):
             raise
-        return _decode_tiff(file, None, name)  # several channels, floats in RGB, …
+        return _decode_tiff(file, None, name, choice)  # several channels, floats in RGB, …
     with image:
         if image.format == "TIFF":
-            return _decode_tiff(file, image, name)
+            return _decode_tiff(file, image, name, choice)
+        if choice.names_a_part and choice.page != 1:
+            return _frames(image, name, choice)
         if image.format == "PNG" and head[24] == 16:
-            return read_png16(file, image, name)
+            picture = read_png16(file, image, name)
+            if choice.nodata:
+                pixels = picture.pixels
+                metadata, mask = without_data(pixels, picture.metadata, choice.nodata, channels=pixels.ndim > 2)
+                picture = replace(picture, metadata=metadata, mask=mask)
+            return picture
         if image.format == "PNG" and image.mode in ("1", "L") and isinstance(image.info.get("transparency"), int):
             # Pillow spreads grey levels of 1, 2 and 4 bits over 8, but leaves the transparent level as it is stored.
             highest = 2 ** head[24] - 1
             image.info["transparency"] = (image.info["transparency"] & highest) * (255 // highest)
-        return from_pillow(image, name)
+        return from_pillow(image, name, choice.nodata)
 
 
-def _decode_tiff(file: BinaryIO, image: Image.Image | None, name: str) -> Picture:
-    picture, mask = read_tiff(file, image, name)
+def _frames(image: Image.Image, name: str, choice: Choice) -> Picture:
+    """The frame of an animation, or several as the planes of a volume."""
+    if choice.page is None:
+        raise ImageError(f"{name}: series and time points are parts of TIFF files; choose a frame by page")
+    n_frames = int(getattr(image, "n_frames", 1))
+    frames = []
+    for number in choice.page_numbers(n_frames, name):
+        image.seek(number)
+        frames.append(from_pillow(image.copy(), name, choice.nodata))
+    if isinstance(choice.page, int):
+        return frames[0]
+    if len({(frame.pixels.shape, frame.pixels.dtype) for frame in frames}) > 1:
+        raise ImageError(f"{name}: these pages differ in size or type, and make no volume; read them one by one")
+    return _stacked(frames)
+
+
+def _stacked(frames: list[Picture]) -> Picture:
+    first, alpha, mask = frames[0], None, None
+    if any(frame.alpha is not None for frame in frames):
+        opaque = np.full(first.pixels.shape[:2], white_level(first.pixels.dtype), first.pixels.dtype)
+        alpha = np.stack([opaque if frame.alpha is None else frame.alpha for frame in frames])
+    if any(frame.mask is not None for frame in frames):
+        whole = np.ones(first.pixels.shape[:2], bool)
+        mask = np.stack([whole if frame.mask is None else frame.mask for frame in frames])
+    return replace(first, pixels=np.stack([np.atleast_3d(frame.pixels) for frame in frames]), alpha=alpha, mask=mask)
+
+
+def _decode_tiff(file: BinaryIO, image: Image.Image | None, name: str, choice: Choice) -> Picture:
+    picture, mask = read_tiff(file, image, name, choice)
     if picture is None:
         assert image is not None
-        picture = from_pillow(image, name)
+        picture = from_pillow(image, name, choice.nodata)
     if mask is not None and mask.shape == picture.pixels.shape[:2]:
         picture = replace(picture, mask=mask if picture.mask is None else mask & picture.mask)
     return picture
@@ -131,7 +166,7 @@ def _why_unreadable(error: Exception) -> str:
     return f"the file is damaged or of an unknown kind ({text}); get another copy, or save it anew as PNG"
 
 
-def from_pillow(image: Image.Image, name: str) -> Picture:
+def from_pillow(image: Image.Image, name: str, nodata: tuple[float, ...] = ()) -> Picture:
     """Turn an image of any mode into a picture."""
     profile, metadata = declared_profile(image, name), metadata_of_pillow(image)
     image.load()
@@ -139,9 +174,9 @@ def from_pillow(image: Image.Image, name: str) -> Picture:
         raise ImageError(f"{name}: the picture has no pixels; it is {image.width} x {image.height}")
     orientation, key = exif_orientation(image), image.info.get("transparency")
     mask = None
-    if metadata.nodata is not None and image.mode in _STORED_MODES:
-        stored = np.asarray(image)
-        mask = data_mask(stored, metadata.nodata, channels=stored.ndim > 2)
+    if (nodata or metadata.nodata is not None) and image.mode in (*_STORED_MODES, "LA", "RGBA"):
+        stored = np.asarray(image.convert(image.mode[:-1]) if image.mode in ("LA", "RGBA") else image)
+        metadata, mask = without_data(stored, metadata, nodata, channels=stored.ndim > 2)
     if image.mode == "CMYK":
         image, profile = from_cmyk(image, profile, name), None
     image = _in_plain_mode(image)

@@ -58,8 +58,16 @@ def side_by_side(original: NDArray[Any], colors: NDArray[Any], *, gap: int = 8) 
     return joined[..., 0] if original.ndim == colors.ndim == 2 else joined
 
 
-def displayable(picture: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.float64]:
-    """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them; ``limits`` are black and white."""
+def displayable(
+    picture: NDArray[Any], limits: tuple[float, float] | None = None, *, alpha: bool = True
+) -> NDArray[np.float64]:
+    """Turn any picture into RGB or RGBA floats in [0, 1], as matplotlib wants them; ``limits`` are black and white.
+
+    The last of 2 or 4 channels is ``alpha``, or one more band; of many bands, the first, middle and last are red, green
+    and blue.
+    """
+    if picture.ndim == 3 and picture.shape[2] not in ((1, 2, 3, 4) if alpha else (1, 3)):
+        picture = three_bands(picture)
     channels = _with_channels(picture)
     color = _like(channels, colored=True, transparent=channels.shape[2] in (2, 4))
     low, high = (0.0, float(white_level(picture.dtype))) if limits is None else limits
@@ -110,12 +118,18 @@ def shown_range(values: NDArray[Any]) -> tuple[float, float]:
     return (0.0, 255.0) if holds_bytes(values) else value_range(values)
 
 
+def three_bands(picture: NDArray[Any]) -> NDArray[Any]:
+    """The first, middle and last channel of many."""
+    n_bands = picture.shape[-1]
+    return picture[..., [0, (n_bands - 1) // 2, n_bands - 1]]
+
+
 def as_rgb8(pixels: NDArray[Any], like: NDArray[Any] | None = None) -> NDArray[np.uint8]:
     """A copy as 8-bit RGB (H, W, 3): of many bands the first, middle and last, spread over the range of ``like``."""
     low, high = value_range(pixels if like is None else like)
     channels = np.atleast_3d(pixels)
     if channels.shape[2] != 3:
-        channels = channels[..., [0, (channels.shape[2] - 1) // 2, channels.shape[2] - 1]]
+        channels = three_bands(channels)
     shown = (np.nan_to_num(channels.astype(np.float32)) - low) * (255 / (high - low))
     as_bytes: NDArray[np.uint8] = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
     return as_bytes

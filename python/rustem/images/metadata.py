@@ -23,6 +23,15 @@ _GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737)
 _GDAL_NODATA = 42113
 _ASCII = 2
 _INCHES = {2: 1.0, 3: 2.54}
+# Floats beyond this are the ends of their type, as "-3.4e+38" is; what texts leave of their digits.
+_EXTREME = 1e30
+_ROUNDED = 1e-3
+_MICROMETERS_PER_INCH = 25400.0
+_MICROMETERS = {
+    "pm": 1e-6, "å": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0,
+    "microns": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "m": 1e6,
+    "meter": 1e6, "inch": _MICROMETERS_PER_INCH, "in": _MICROMETERS_PER_INCH,
+}  # fmt: skip
 
 
 def metadata_of_pillow(image: Image.Image) -> Metadata:
@@ -47,39 +56,106 @@ def metadata_of_page(page: Any) -> Metadata:
     return _with_tags(dpi, [(code, int(page.tags[code].dtype), page.tags[code].value) for code in _codes(page.tags)])
 
 
+def calibrated(metadata: Metadata, tiff: Any, page: Any, series: int) -> Metadata:
+    """With the size of pixels that microscopes write into the description of a TIFF, as OME-XML or as ImageJ's.
+
+    ``series`` counts from 0.
+    """
+    with contextlib.suppress(Exception):  # broken metadata leaves the pixels
+        if tiff.is_ome:
+            spacing = _spacing_of_ome(tiff.ome_metadata, series)
+        elif tiff.is_imagej:
+            spacing = _spacing_of_imagej(tiff.imagej_metadata, page)
+        elif tiff.is_shaped and tiff.shaped_metadata[series].get("unit") == "micron":
+            spacing = _checked_spacing(*tiff.shaped_metadata[series]["spacing"])
+        else:
+            return metadata
+        if spacing is not None:
+            dpi = _checked_dpi((_MICROMETERS_PER_INCH / spacing[2], _MICROMETERS_PER_INCH / spacing[1]))
+            return replace(metadata, spacing=spacing, dpi=dpi or metadata.dpi)
+    return metadata
+
+
+def _spacing_of_ome(text: str, series: int) -> tuple[float, float, float] | None:
+    from xml.etree import ElementTree
+
+    pixels = [each for each in ElementTree.fromstring(text).iter() if each.tag.rpartition("}")[2] == "Pixels"][series]
+    sizes = []
+    for axis in "ZYX":
+        unit = _MICROMETERS.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
+        sizes.append(0.0 if unit is None else unit * float(pixels.get(f"PhysicalSize{axis}", 0)))
+    return _checked_spacing(*sizes)
+
+
+def _spacing_of_imagej(described: dict[str, Any], page: Any) -> tuple[float, float, float] | None:
+    name = str(described.get("unit", "")).lower().replace("\\u00b5", "µ")
+    unit = _MICROMETERS.get(name)
+    if unit is None:
+        return None
+    across, down = (page.tags.valueof(code) for code in (282, 283))
+    depth = abs(float(described.get("spacing", 0)))
+    return _checked_spacing(unit * depth, unit * down[1] / down[0], unit * across[1] / across[0])
+
+
+def _checked_spacing(depth: float, down: float, across: float) -> tuple[float, float, float] | None:
+    usable = all(math.isfinite(each) for each in (depth, down, across)) and down > 0 and across > 0
+    return (max(0.0, depth), down, across) if usable else None
+
+
 def upright_metadata(metadata: Metadata, orientation: int) -> Metadata:
     """What is true of the picture when it is turned: a georeference is one of the pixels as they were stored."""
     if orientation == 1:
         return metadata
-    turned = metadata.dpi[::-1] if metadata.dpi is not None and orientation >= 5 else metadata.dpi
-    return replace(metadata, dpi=turned, tags=())
+    dpi, spacing = metadata.dpi, metadata.spacing
+    if orientation >= 5:
+        dpi = dpi and dpi[::-1]
+        spacing = spacing and (spacing[0], spacing[2], spacing[1])
+    return replace(metadata, dpi=dpi, tags=(), spacing=spacing)
 
 
-def data_mask(stored: NDArray[Any], nodata: float | None, *, channels: bool) -> NDArray[np.bool_] | None:
-    """Which pixels of an array as it is stored hold data; None for all.
+def data_mask(stored: NDArray[Any], nodata: Iterable[float], *, channels: bool) -> NDArray[np.bool_] | None:
+    """Which pixels of an array as it is stored hold data, by the values that stand for none; None for all.
 
     Of whole colours, only those are no data that have its value in every channel, as black is where it is that value;
     one measured band without data leaves the pixel unknown.
     """
-    if nodata is None or stored.dtype.kind not in "uif":
+    absent: NDArray[np.bool_] | None = None
+    for value in nodata:
+        missing = _equal(stored, value)
+        if missing is None:
+            continue
+        if channels:
+            missing = np.asarray(missing.all(axis=-1) if stored.dtype.kind == "u" else missing.any(axis=-1))
+        absent = missing if absent is None else np.logical_or(absent, missing)
+    return ~absent if absent is not None and absent.any() else None
+
+
+def without_data(
+    stored: NDArray[Any], metadata: Metadata, nodata: tuple[float, ...], *, channels: bool
+) -> tuple[Metadata, NDArray[np.bool_] | None]:
+    """:func:`data_mask` by the value that a file tells and those that a caller gives, and metadata with one of them."""
+    if metadata.nodata is not None:
+        nodata = (metadata.nodata, *nodata)
+    elif nodata:
+        metadata = replace(metadata, nodata=nodata[0])
+    return metadata, data_mask(stored, nodata, channels=channels)
+
+
+def _equal(stored: NDArray[Any], nodata: float) -> NDArray[np.bool_] | None:
+    """Where values are the one that stands for no data; None where their type cannot hold it."""
+    if stored.dtype.kind not in "uif":
         return None
     if math.isnan(nodata):
-        if stored.dtype.kind != "f":
-            return None
-        missing = np.isnan(stored)
-    else:
-        if stored.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                value = np.asarray(nodata).astype(stored.dtype)
-        else:
-            limits = np.iinfo(stored.dtype)
-            if nodata != math.floor(nodata) or not limits.min <= nodata <= limits.max:
-                return None
-            value = np.asarray(int(nodata), stored.dtype)
-        missing = stored == value
-    if channels:
-        missing = missing.all(axis=-1) if stored.dtype.kind == "u" else missing.any(axis=-1)
-    return ~missing if missing.any() else None
+        return np.isnan(stored) if stored.dtype.kind == "f" else None
+    if stored.dtype.kind == "f":
+        if abs(nodata) > _EXTREME:  # the least float, which texts round, beyond its type too
+            least = min(abs(nodata), float(np.finfo(stored.dtype).max)) * (1 - _ROUNDED)
+            return np.asarray(stored >= least if nodata > 0 else stored <= -least)
+        return np.asarray(stored == np.asarray(nodata).astype(stored.dtype))
+    limits = np.iinfo(stored.dtype)
+    if nodata != math.floor(nodata) or not limits.min <= nodata <= limits.max:
+        return None
+    return np.asarray(stored == np.asarray(int(nodata), stored.dtype))
 
 
 def representable(nodata: float | None, dtype: np.dtype[Any]) -> bool:

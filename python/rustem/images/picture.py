@@ -24,11 +24,15 @@ class Metadata:
         Where a TIFF lies on Earth: code, type, count and value of its tags, as tifffile writes them.
     nodata : float or None
         The value of pixels that hold no data, as GDAL writes it.
+    spacing : tuple of three float or None
+        Micrometers from pixel to pixel along depth, height and width, as microscopes tell; the first is 0 where it is
+        not known.
     """
 
     dpi: tuple[float, float] | None = None
     tags: tuple[tuple[int, int, int, Any], ...] = ()
     nodata: float | None = None
+    spacing: tuple[float, float, float] | None = None
 
 
 NO_METADATA = Metadata()

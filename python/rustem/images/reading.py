@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
+from rustem.arguments import ChannelAxis
 from rustem.exceptions import ImageError
+from rustem.images.choice import EVERYTHING, Choice, Page
 from rustem.images.decoding import decode, from_pillow, reading
 from rustem.images.picture import Picture
 from rustem.images.stored_arrays import picture_of
@@ -17,7 +20,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Picture:
+def read(
+    path: str | os.PathLike[str] | bytes | bytearray | IO[bytes],
+    *,
+    page: Page = None,
+    series: int | None = None,
+    time: int | None = None,
+    channel_axis: ChannelAxis = "auto",
+    nodata: float | Iterable[float] | None = None,
+) -> Picture:
     """Read a picture file; of several frames or pages, the first, with a warning where pages are left out.
 
     Whatever Pillow reads is read. PNG and TIFF keep 16 bits per channel, TIFF also floats and any number of channels.
@@ -26,14 +37,29 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     of more than 16 bits or below zero become float64.
 
     TIFF stacks that say how their pages belong together, as OME-TIFF and ImageJ's do, are read whole: as a volume along
-    depth, else along time, with channels last. Reduced pages and masks are no pictures; pixels of a mask, and those of
-    the value that GDAL's tag names, hold no data. ``.npy`` files hold arrays (H, W), (H, W, C) or (D, H, W, C), and so
-    do ``.npz`` files of one array.
+    depth, else along time, with channels last. Three or more grey pages of one size and type, without a word on how
+    they belong together, are a volume too, with a warning. Reduced pages and masks are no pictures; pixels of a mask,
+    and those of the value that GDAL's tag names, hold no data. ``.npy`` files hold arrays (H, W), (H, W, C) or
+    (D, H, W, C), and so do ``.npz`` files of one array.
 
     Parameters
     ----------
     path : str, path-like, bytes or binary file
         The file: where it lies, what is in it, or the open file, which is read from its beginning.
+    page : int, iterable of int, or "all", optional
+        The page of a TIFF file, or the frame of an animation, from 1, reduced pages and masks counted too; several
+        make the planes of a volume. ``[page]`` is a volume of one.
+    series : int, optional
+        The series of a TIFF file, from 1: the positions or resolutions that OME-TIFF files hold. By default the first.
+    time : int, optional
+        The time point of a TIFF series, from 1. By default all, or the first where there is depth too.
+    channel_axis : int, None or "auto", default "auto"
+        The axis of an array that holds the channels, or of a TIFF stack that does not say; None where its planes are
+        those of a volume. "auto": the last of an array, except where its shape is more likely that of a volume or of
+        channels that come first, which is refused; the planes of a TIFF stack are a volume.
+    nodata : float or iterable of float, optional
+        Values as they are stored, of pixels that hold no data, beside the one that the file tells. NaN is one of them.
+        Pixels of whole numbers hold none where all channels have it, measured ones where any has.
 
     Returns
     -------
@@ -44,12 +70,14 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     ------
     ImageError
         If the file is missing, truncated, damaged, no picture, or larger than Pillow's limit: more than twice
-        ``PIL.Image.MAX_IMAGE_PIXELS``, over all pages that are read, which can be raised.
+        ``PIL.Image.MAX_IMAGE_PIXELS``, over all pages that are read, which can be raised. If it has no such page.
+    InvalidInputError
+        An argument is wrong, or the shape of an array leaves open where its channels are.
 
     Warns
     -----
     UserWarning
-        Pages or series of a TIFF file are left out; a color profile is damaged, or its coding is
+        Pages or series of a TIFF file are left out, or taken for a volume; a color profile is damaged, or its coding is
         one of HDR: the values are taken for sRGB.
 
     Examples
@@ -65,26 +93,29 @@ def read(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Pictur
     array([[0, 0, 0],
            [0, 0, 0]], dtype=uint16)
     """
-    found, name = read_any(path)
+    choice = Choice.checked(page, series, time, channel_axis, nodata)
+    found, name = read_any(path, choice)
     if isinstance(found, Picture):
         return found
     with reading(name):
-        return picture_of(found, name)
+        return picture_of(found, name, choice)
 
 
-def read_any(path: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> tuple[Picture | NDArray[Any], str]:
+def read_any(
+    path: str | os.PathLike[str] | bytes | bytearray | IO[bytes], choice: Choice = EVERYTHING
+) -> tuple[Picture | NDArray[Any], str]:
     """What is in a file as `read` takes it, and its name; an array if the file is one of NumPy's."""
     if isinstance(path, str | os.PathLike):
         name = os.fsdecode(path)
         with reading(name), open(path, "rb") as file:
-            return decode(file, name), name
+            return decode(file, name, choice), name
     name = "the image"
     if not isinstance(path, bytes | bytearray):
         name = path.name if isinstance(getattr(path, "name", None), str) else name
         with reading(name):
             path = _content(path, name)
     with reading(name):
-        return decode(io.BytesIO(path), name), name
+        return decode(io.BytesIO(path), name, choice), name
 
 
 def _content(file: IO[bytes], name: str) -> bytes:

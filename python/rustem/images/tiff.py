@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,11 +13,13 @@ from PIL import Image
 from rustem.arguments import warn_caller
 from rustem.exceptions import ImageError
 from rustem.images import tiff_codecs
+from rustem.images.choice import EVERYTHING, Choice, check_part
 from rustem.images.color_models import cmyk_to_rgb, lab_to_rgb
 from rustem.images.color_profiles import in_srgb
-from rustem.images.metadata import data_mask, metadata_of_page, tags_to_write
+from rustem.images.metadata import calibrated, metadata_of_page, tags_to_write, without_data
 from rustem.images.orientation import upright_picture
 from rustem.images.picture import NO_METADATA, Metadata, Picture, in_plain_type, max_pixels, white_level
+from rustem.images.stored_arrays import MANY_CHANNELS, channels_last
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,19 +29,26 @@ _REDUCED, _MASK = 1, 4
 _GREY_OR_RGB, _CMYK, _CIELAB, _ICCLAB = (0, 1, 2), 5, 8, 9
 # Axes that planes of a volume lie along, the likeliest first: depth, time, and what writers leave without a name.
 _DEPTH_AXES = "ZTQIRHAPE"
+# Beyond it, offsets do not fit the 32 bits of the TIFF that ImageJ reads.
+_MOST_BYTES_OF_IMAGEJ = 2**32 - 2**25
+_NO_UUID = "urn:uuid:00000000-0000-0000-0000-000000000000"
+# Fewer pages of one size are no stack: front and back of a sheet.
+_FEW_PLANES = 3
 # Beginnings of descriptions that tell of more planes than the file has pages.
 _STACK_DESCRIPTIONS = ("ImageJ=", "<?xml", "<OME", '{"shape"')
 
 
-def read_tiff(file: BinaryIO, image: Image.Image | None, name: str) -> tuple[Picture | None, NDArray[np.bool_] | None]:
+def read_tiff(
+    file: BinaryIO, image: Image.Image | None, name: str, choice: Choice = EVERYTHING
+) -> tuple[Picture | None, NDArray[np.bool_] | None]:
     """The picture in a file, and the mask that lies on a page of its own.
 
     Instead of the picture None, if Pillow keeps all of it: then ``image``, as Pillow has opened the file, is at its
     page.
     """
-    if image is not None and _is_simple(image):
-        return (None, None) if not _is_more_than_pillow_keeps(image) else _read(file, None, name)
-    return _read(file, image, name)
+    if image is not None and not choice.names_a_part and _is_simple(image):
+        return (None, None) if not _is_more_than_pillow_keeps(image) else _read(file, None, name, choice)
+    return _read(file, image, name, choice)
 
 
 def _is_simple(image: Image.Image) -> bool:
@@ -72,31 +82,47 @@ def _is_more_than_pillow_keeps(image: Image.Image) -> bool:
     return bool((bits, photometric, formats) != ((16,), 1, (1,)))
 
 
-def _read(file: BinaryIO, image: Image.Image | None, name: str) -> tuple[Picture | None, NDArray[np.bool_] | None]:
+def _read(
+    file: BinaryIO, image: Image.Image | None, name: str, choice: Choice
+) -> tuple[Picture | None, NDArray[np.bool_] | None]:
     import logging
 
-    from tifffile import TiffFile
+    TiffFile = tifffile_module(name).TiffFile  # noqa: N806
 
     log = logging.getLogger("tifffile")
     if not log.handlers:
         log.addHandler(logging.NullHandler())  # else it prints each odd tag; what matters is raised
     file.seek(0)
     with TiffFile(file) as tiff:
-        stack = _stack(tiff, name)
-        if stack is not None:
-            return _picture(stack, name), None
-        number, mask_page, n_left_out = _main_page(tiff)
-        if n_left_out:
-            warn_caller(
-                f"{name} has {n_left_out + 1} pages: page {number + 1} is read, {n_left_out} left out; "
-                "save the others as files of their own",
-                UserWarning,
-            )
-        page = tiff.pages[number].aspage()
-        mask = None if mask_page is None else _values(tiff.pages[mask_page].aspage()) > 0
-        if image is not None and _pillow_keeps(image, number):
+        planes = _Planes.of_pages(tiff, name, choice) if choice.page is not None else _stack(tiff, name, choice)
+        mask = None
+        if planes is None:
+            number, mask_page, others = _main_page(tiff)
+            if others:
+                planes = _like_a_stack(tiff, [number, *others], name, choice)
+            if others and planes is None:
+                n_left_out = len(others)
+                warn_caller(
+                    f"{name} has {n_left_out + 1} pages: page {number + 1} is read, {n_left_out} left out; page=N "
+                    "reads another, page='all' a volume of all",
+                    UserWarning,
+                )
+            mask = None if mask_page is None else _values(tiff.pages[mask_page].aspage()) > 0
+            planes = planes or _Planes.of_page(tiff, number)
+        metadata = calibrated(metadata_of_page(planes.page), tiff, planes.page, planes.series)
+        lost = metadata.spacing is not None and int(planes.page.photometric) in _GREY_OR_RGB  # by Pillow
+        if image is not None and planes.number is not None and not lost and _pillow_keeps(image, planes.number):
             return None, mask
-        return _picture(_Planes.of_page(page), name), mask
+        return _picture(planes, metadata, name, choice), mask
+
+
+def tifffile_module(name: str) -> Any:
+    """The package that reads and writes TIFF, where it is installed."""
+    try:
+        import tifffile
+    except ImportError:
+        raise ImageError(f'{name}: TIFF of this kind needs one more package; pip install "rustem[tiff]"') from None
+    return tifffile
 
 
 def _pillow_keeps(image: Image.Image, number: int) -> bool:
@@ -107,13 +133,13 @@ def _pillow_keeps(image: Image.Image, number: int) -> bool:
     return not _is_more_than_pillow_keeps(image)
 
 
-def _main_page(tiff: Any) -> tuple[int, int | None, int]:
-    """The first page that is neither reduced nor a mask, the page of its mask, and how many others there are."""
+def _main_page(tiff: Any) -> tuple[int, int | None, list[int]]:
+    """The first page that is neither reduced nor a mask, the page of its mask, and the others."""
     kinds = [int(page.aspage().subfiletype) for page in tiff.pages]
     main = [number for number, kind in enumerate(kinds) if not kind & (_REDUCED | _MASK)] or [0]
     masks = [number for number, kind in enumerate(kinds) if kind & _MASK and not kind & _REDUCED]
     mask = masks[0] if masks and masks[0] > main[0] and len(main) == 1 else None
-    return main[0], mask, len(main) - 1
+    return main[0], mask, main[1:]
 
 
 @dataclass(frozen=True)
@@ -124,24 +150,76 @@ class _Planes:
     ----------
     page : tifffile.TiffPage
         The page, or the first of the stack.
-    pages : list of tifffile.TiffPage or None
-        Those of a stack; None where there is one, or where all planes lie behind one page.
-    series : tifffile.TiffPageSeries or None
-        The stack.
     axes : str
         Axes of the values.
     shape : tuple of int
         Their lengths.
+    values : callable
+        Gives the values as they are stored, of this shape.
+    number : int or None
+        Of a single page, its number from 0.
+    series : int
+        The number of the series, from 0.
     """
 
     page: Any
-    series: Any
     axes: str
     shape: tuple[int, ...]
+    values: Callable[[], NDArray[Any]]
+    number: int | None = None
+    series: int = 0
 
     @classmethod
-    def of_page(cls, page: Any) -> _Planes:
-        return cls(page, None, page.axes, page.shape)
+    def of_page(cls, tiff: Any, number: int) -> _Planes:
+        page = tiff.pages[number].aspage()
+        return cls(page, page.axes, page.shape, lambda: _values(page), number)
+
+    @classmethod
+    def of_numbers(cls, tiff: Any, numbers: list[int]) -> _Planes:
+        """Pages of one shape and type."""
+        pages = [tiff.pages[number].aspage() for number in numbers]
+        first = pages[0]
+        shape = (len(pages), *first.shape)
+        return cls(first, "I" + first.axes, shape, lambda: np.stack([_values(page) for page in pages]))
+
+    @classmethod
+    def of_pages(cls, tiff: Any, name: str, choice: Choice) -> _Planes:
+        """The page or pages that are asked for."""
+        if len(tiff.pages) == 1 and tiff.series and set(tiff.series[0].axes) - set("YXS"):
+            return cls._of_planes(tiff.series[0], name, choice)
+        numbers = choice.page_numbers(len(tiff.pages), name)
+        if isinstance(choice.page, int):
+            return cls.of_page(tiff, numbers[0])
+        kinds = {_kind(tiff.pages[number].aspage()) for number in numbers}
+        if len(kinds) > 1:
+            raise ImageError(f"{name}: these pages differ in size or type, and make no volume; read them one by one")
+        return cls.of_numbers(tiff, numbers)
+
+    @classmethod
+    def _of_planes(cls, series: Any, name: str, choice: Choice) -> _Planes:
+        """Planes that lie behind one page, as ImageJ stores large stacks."""
+        n_last = 3 if series.axes.endswith("YXS") else 2
+        axes, shape = series.axes[-n_last:], tuple(series.shape[-n_last:])
+        n_planes = math.prod(series.shape[:-n_last])
+        numbers = choice.page_numbers(n_planes, name)
+        single = isinstance(choice.page, int)
+        return cls(
+            series.keyframe,
+            axes if single else "I" + axes,
+            shape if single else (len(numbers), *shape),
+            lambda: series.asarray().reshape(n_planes, *shape)[numbers[0] if single else numbers],
+        )
+
+    @classmethod
+    def of_series(cls, series: Any, number: int) -> _Planes:
+        page, shape = series.keyframe, tuple(series.shape)
+
+        def values() -> NDArray[Any]:
+            if not _needs_codecs(page):
+                return np.asarray(series.asarray())
+            return np.stack([_values(each.aspage()) for each in series.pages]).reshape(shape)
+
+        return cls(page, series.axes, shape, values, series=number)
 
     def check_size(self) -> None:
         """Refuse what is too large, before memory is taken."""
@@ -150,13 +228,25 @@ class _Planes:
         if n_pixels * max(1, channels / 4) > max_pixels():
             raise Image.DecompressionBombError(f"Image size ({n_pixels} pixels of {channels} channels)")
 
-    def values(self) -> NDArray[Any]:
-        """The values as they are stored, of :attr:`shape`."""
-        if self.series is None:
-            return _values(self.page)
-        if not _needs_codecs(self.page):
-            return np.asarray(self.series.asarray())
-        return np.stack([_values(page.aspage()) for page in self.series.pages]).reshape(self.shape)
+
+def _kind(page: Any) -> tuple[Any, ...]:
+    return tuple(page.shape), page.axes, page.dtype, int(page.photometric), tuple(page.extrasamples)
+
+
+def _like_a_stack(tiff: Any, numbers: list[int], name: str, choice: Choice) -> _Planes | None:
+    """Pages without a word on how they belong together, where they look like planes: several grey ones of one kind."""
+    first = tiff.pages[numbers[0]].aspage()
+    if len(numbers) < _FEW_PLANES or first.axes != "YX" or int(first.photometric) not in (0, 1):
+        return None
+    if first.bitspersample == 1 or any(_kind(tiff.pages[number].aspage()) != _kind(first) for number in numbers):
+        return None
+    if choice.channel_axis == "auto":
+        warn_caller(
+            f"{name} has {len(numbers)} grey pages of one size, and does not say how they belong together: they are "
+            f"read as the planes of a volume; page={numbers[0] + 1} reads the first alone, channel_axis=0 channels",
+            UserWarning,
+        )
+    return _Planes.of_numbers(tiff, numbers)
 
 
 def _values(page: Any) -> NDArray[Any]:
@@ -175,34 +265,50 @@ def _needs_codecs(page: Any) -> bool:
         return False
 
 
-def _stack(tiff: Any, name: str) -> _Planes | None:
+def _stack(tiff: Any, name: str, choice: Choice) -> _Planes | None:
     """The pages as one array, where their writer says that they are one; None where they are a page or unrelated."""
     try:
-        series = tiff.series[0]
+        all_series = list(tiff.series)
+        series = all_series[0]
     except Exception:  # broken metadata leaves the pages
         return None
-    axes, shape = series.axes, tuple(series.shape)
+    if choice.series is not None:
+        check_part("series", choice.series, len(all_series), name)
+        return _Planes.of_series(all_series[choice.series - 1], choice.series - 1)
+    axes = series.axes
     if series.kind.lower() in ("generic", "uniform") or not set(axes) - set("YXS"):
         return None
     if "Y" not in axes or "X" not in axes or int(series.keyframe.photometric) not in _GREY_OR_RGB:
         return None
-    others = [each for each in tiff.series[1:] if not int(each.keyframe.subfiletype) & (_REDUCED | _MASK)]
+    others = [each for each in all_series[1:] if not int(each.keyframe.subfiletype) & (_REDUCED | _MASK)]
     if others:
-        warn_caller(f"{name} has {len(others) + 1} series: the first is read, {len(others)} left out", UserWarning)
-    return _Planes(series.keyframe, series, axes, shape)
+        warn_caller(
+            f"{name} has {len(others) + 1} series: series 1 is read, {len(others)} left out; series=N reads another",
+            UserWarning,
+        )
+    return _Planes.of_series(series, 0)
 
 
-def _in_order(planes: _Planes, values: NDArray[Any], name: str) -> NDArray[Any]:
+def _in_order(planes: _Planes, values: NDArray[Any], name: str, choice: Choice) -> NDArray[Any]:
     """Values as (H, W, C), or (D, H, W, C) of several planes."""
     axes = planes.axes
+    if choice.time is not None:
+        n_times = planes.shape[axes.index("T")] if "T" in axes else 1
+        check_part("time", choice.time, n_times, name)
+        if "T" in axes:
+            values, axes = values.take(choice.time - 1, axis=axes.index("T")), axes.replace("T", "")
     depths = [axis for axis in _DEPTH_AXES if axis in axes]
     channels = [axis for axis in "CS" if axis in axes]
+    unnamed = set(axes) - set("YX") <= set("QI") or (len(axes) == 3 and isinstance(choice.channel_axis, int))
+    if not channels and len(axes) > 2 and unnamed:
+        return _of_unnamed_axes(values, name, choice)
     for axis in [*(each for each in axes if each not in "YXCS" + _DEPTH_AXES), *depths[1:]]:
         place = axes.index(axis)
         if values.shape[place] > 1:
+            other = "time=N reads another" if axis == "T" else "page=N reads any plane of the file"
             warn_caller(
                 f"{name} has axes {planes.axes} of lengths {planes.shape}: of {axis} the first is read, "
-                f"{values.shape[place] - 1} left out",
+                f"{values.shape[place] - 1} left out; {other}",
                 UserWarning,
             )
         values, axes = values.take(0, axis=place), axes.replace(axis, "", 1)
@@ -211,7 +317,17 @@ def _in_order(planes: _Planes, values: NDArray[Any], name: str) -> NDArray[Any]:
     return values.reshape(*values.shape[: len(order) - len(channels)], -1)
 
 
-def _picture(planes: _Planes, name: str) -> Picture:
+def _of_unnamed_axes(values: NDArray[Any], name: str, choice: Choice) -> NDArray[Any]:
+    """A stack whose writer names none of the axes but height and width: planes, or what the caller says."""
+    values = values.reshape([length for length in values.shape[:-2] if length > 1] + list(values.shape[-2:]))
+    axis = choice.channel_axis
+    if axis == "auto" and values.ndim == 3:
+        axis = -1 if values.shape[-1] <= MANY_CHANNELS < min(values.shape[:2]) else None
+    values, named = channels_last(values, axis, name)
+    return values if named else values[..., np.newaxis]
+
+
+def _picture(planes: _Planes, metadata: Metadata, name: str, choice: Choice) -> Picture:
     page = planes.page
     planes.check_size()
     photometric, extra, bits = int(page.photometric), tuple(int(kind) for kind in page.extrasamples), page.bitspersample
@@ -223,9 +339,8 @@ def _picture(planes: _Planes, name: str) -> Picture:
         raise ImageError(
             f"{name}: TIFF of this kind ({page.photometric!s}, {page.axes}) is not read; convert it to RGB"
         )
-    values = _in_order(planes, planes.values(), name)
-    metadata = metadata_of_page(page)
-    mask = data_mask(values, metadata.nodata, channels=True)
+    values = _in_order(planes, planes.values(), name, choice)
+    metadata, mask = without_data(values, metadata, choice.nodata, channels=True)
     if values.dtype.kind == "u" and bits < 8 * values.dtype.itemsize <= 16:
         values = np.rint(values * (white_level(values.dtype) / (2**bits - 1))).astype(values.dtype)
     values = in_plain_type(values)
@@ -282,36 +397,76 @@ def write_tiff(
     opacity: NDArray[Any] | None,
     profile: bytes | None,
     metadata: Metadata = NO_METADATA,
+    *,
+    name: str = "the file",
+    ome: bool = False,
+    color_table: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write a picture (H, W[, C]) or a volume (D, H, W, C) of any plain type, packed by zlib."""
-    from tifffile import imwrite
+    """Write a picture (H, W[, C]) or a volume (D, H, W, C) of any plain type.
 
+    Volumes, and pictures whose pixels have a size in micrometers, are written as ImageJ's stacks where their type can
+    be, without compression as ImageJ asks; all else is packed by zlib. ``ome`` writes OME-TIFF. ``color_table``
+    (k, 3), of pictures without channels, is one of up to 256 colours for their values.
+    """
     volume = colors.ndim == 4
-    if volume and colors.shape[3] == 1 and opacity is None:
+    if volume and colors.shape[3] == 1:
         colors = colors[..., 0]
     channels = colors.ndim - int(volume) == 3
     rgb = channels and colors.shape[-1] == 3
+    imagej = not ome and opacity is None and _is_for_imagej(colors, volume, metadata)
     extra = ["unspecified"] * (0 if rgb or not channels else colors.shape[-1] - 1)
+    samples = channels and (rgb or not (ome or imagej))
+    if rgb and imagej and colors.dtype != np.uint8:
+        samples, rgb, extra = False, False, []
     if opacity is not None:
         colors = colors if channels else colors[..., np.newaxis]
-        colors, extra, channels = (
-            np.concatenate([colors, opacity[..., np.newaxis]], axis=-1),
-            [*extra, "unassalpha"],
-            True,
-        )
-    imwrite(
+        colors = np.concatenate([colors, opacity[..., np.newaxis]], axis=-1)
+        extra, channels, samples = [*extra, "unassalpha"], True, True
+    axes = ("Z" if volume else "") + "YX" + ("S" if samples else "")
+    if channels and not samples:  # a plane for each channel
+        colors, axes, extra = np.moveaxis(colors, -1, int(volume)), axes.replace("YX", "CYX"), []
+    described: dict[str, Any] = {"axes": axes} if volume or ome or imagej else {}
+    resolution, unit = metadata.dpi, None if metadata.dpi is None else "INCH"
+    if metadata.spacing is not None and described:
+        depth, down, across = metadata.spacing
+        if imagej:
+            resolution, unit = (1 / across, 1 / down), None
+            described |= {"unit": "micron"} | ({"spacing": depth} if depth else {})
+        elif ome:
+            sizes = {axis: size for axis, size in zip("ZYX", metadata.spacing, strict=True) if size}
+            described |= {f"PhysicalSize{axis}": size for axis, size in sizes.items()}
+            described |= {f"PhysicalSize{axis}Unit": "µm" for axis in sizes}
+        else:
+            described |= {"unit": "micron", "spacing": metadata.spacing}
+    if ome:
+        described["UUID"] = _NO_UUID  # the same picture makes the same file
+    photometric, table = "rgb" if rgb else "minisblack", None
+    if color_table is not None and colors.dtype == np.uint8 and not channels:
+        photometric, table = "palette", np.zeros((3, 256), np.uint16)
+        table[:, : len(color_table)] = color_table.T.astype(np.uint16) * 257
+    tifffile_module(name).imwrite(
         file,
         colors,
-        photometric="rgb" if rgb else "minisblack",
-        planarconfig="contig" if channels else None,
+        photometric=photometric,
+        planarconfig="contig" if samples else None,
         extrasamples=extra,
-        compression="zlib",
-        resolution=metadata.dpi,
-        resolutionunit=None if metadata.dpi is None else "INCH",
+        colormap=table,
+        compression=None if imagej else "zlib",
+        resolution=resolution,
+        resolutionunit=unit,
         extratags=([] if profile is None else [(34675, 7, len(profile), profile, True)]) + tags_to_write(metadata),
-        metadata={"axes": "ZYXS" if channels else "ZYX"} if volume else None,
+        metadata=described or None,
         software=False,
+        imagej=imagej,
+        ome=ome,
     )
+
+
+def _is_for_imagej(colors: NDArray[Any], volume: bool, metadata: Metadata) -> bool:
+    """Whether ImageJ has a use for this, and a type."""
+    if not volume and (metadata.spacing is None or metadata.tags):
+        return False
+    return colors.dtype in (np.uint8, np.uint16, np.float32) and colors.nbytes < _MOST_BYTES_OF_IMAGEJ
 
 
 def _divided(values: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from rustem.arguments import check_path_first
+from rustem.arguments import check_choice, check_path_first
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError, InvalidInputError
+from rustem.images.display import holds_bytes
 from rustem.images.metadata import representable
-from rustem.images.picture import NO_METADATA, Metadata, describes, in_plain_type, white_level
+from rustem.images.picture import NO_METADATA, Metadata, Picture, describes, in_plain_type, white_level
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -62,7 +63,8 @@ def write(
     icc_profile : bytes, optional
         Colour profile of `pixels`; left out where it is not one of their colour model, or the format takes none.
     metadata : Metadata, optional
-        Resolution, which PNG, JPEG, TIFF and BMP take; the rest goes into TIFF.
+        Resolution, which PNG, JPEG, TIFF and BMP take; the rest goes into TIFF. Volumes, and pictures whose pixels have
+        a size in micrometers, become stacks as ImageJ reads them, ``.ome.tif`` becomes OME-TIFF.
     overwrite : bool, default=True
         Whether an existing file may be replaced.
 
@@ -87,7 +89,10 @@ def write(
         from rustem.images.tiff import write_tiff
 
         kept = metadata if representable(metadata.nodata, colors.dtype) else replace(metadata, nodata=None)
-        write_atomically(path, lambda file: write_tiff(file, colors, opacity, icc_profile, kept), overwrite)
+        ome = _is_ome(name)
+        write_atomically(
+            path, lambda file: write_tiff(file, colors, opacity, icc_profile, kept, name=name, ome=ome), overwrite
+        )
         return
     if colors.ndim == 3 and colors.shape[2] != 3:
         raise InvalidInputError(f"{name}: {kind} holds 1 or 3 channels, not {colors.shape[2]}; write a .tif file")
@@ -114,6 +119,29 @@ def write(
     if profile is not None:
         options["icc_profile"] = profile
     write_atomically(path, lambda file: image.save(file, **options), overwrite)
+
+
+def refusal(path: str | os.PathLike[str], picture: Picture, mask: NDArray[np.bool_] | None = None) -> str | None:
+    """Why a file of this name could not hold a picture in its colours; None if it can."""
+    name, kind = os.fsdecode(path), _format_of(path)
+    pixels = picture.pixels if picture.pixels.ndim > 2 else picture.pixels[..., np.newaxis]
+    if kind == "TIFF":
+        return None
+    if pixels.ndim == 4:
+        return f"{name}: {kind} holds no volume; write a .tif file"
+    if pixels.shape[2] not in (1, 3):
+        return f"{name}: {kind} holds 1 or 3 channels, not {pixels.shape[2]}; write a .tif file"
+    if pixels.dtype.kind == "f":
+        inside = np.isfinite(pixels).all(axis=-1)
+        for each in (mask, picture.mask):
+            inside &= True if each is None else each
+        values = pixels[inside]
+        if values.size and not holds_bytes(values) and not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):
+            return (
+                f"{name}: values run from {values.min():g} to {values.max():g}, which {kind} does not hold; "
+                "write a .tif file"
+            )
+    return None
 
 
 def write_indexed(
@@ -248,19 +276,31 @@ def _entries(
 
 
 def write_labels(
-    path: str | os.PathLike[str], labels: ArrayLike, *, metadata: Metadata = NO_METADATA, overwrite: bool = True
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    *,
+    labels_from: int = 0,
+    colors: ArrayLike | None = None,
+    metadata: Metadata = NO_METADATA,
+    overwrite: bool = True,
 ) -> None:
     """Write a label map.
 
     Parameters
     ----------
     path : str or path-like
-        ``.npy`` keeps the array as it is. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits
-        for up to 255 labels, else of 16; pixels without label (-1) become the highest level, 255 or 65535.
-    labels : (H, W) array_like of int, in TIFF also (D, H, W)
+        ``.npy`` keeps whole numbers. ``.png``, ``.tif`` and ``.tiff`` hold the labels as grey levels, of 8 bits where
+        they suffice, else of 16; ``.ome.tif`` and volumes as in `write`.
+    labels : (H, W) array_like of int, in TIFF and ``.npy`` also (D, H, W)
         The labels, from 0; -1 for none.
+    labels_from : {0, 1}, default 0
+        The number that the first label gets in the file. From 0, pixels without label get the highest level, 255 or
+        65535 (-1 in ``.npy``). From 1, they get 0, which other programs take for background.
+    colors : (k, 3) array_like of uint8, optional
+        A colour for each label, as a colour table: values stay what they are, and viewers show colours. Files of 8
+        bits alone hold one.
     metadata : Metadata, optional
-        As in `write`; -1 as the value of no data stands for the level of pixels without label.
+        As in `write`; if it has a value of no data, the file gets that of pixels without label.
     overwrite : bool, default=True
         Whether an existing file may be replaced.
 
@@ -279,22 +319,60 @@ def write_labels(
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "labels.png")
     ...     write_labels(path, [[0, 1, -1]])
-    ...     read(path).pixels
-    array([[  0,   1, 255]], dtype=uint8)
+    ...     from_0 = read(path).pixels
+    ...     write_labels(path, [[0, 1, -1]], labels_from=1)
+    ...     from_0, read(path).pixels
+    (array([[  0,   1, 255]], dtype=uint8), array([[1, 2, 0]], dtype=uint8))
     """
     check_path_first(path, labels, "write_labels(path, labels)")
+    check_choice("labels_from", labels_from, (0, 1))
     name, suffix = os.fsdecode(path), _suffix(path)
     if suffix == ".npy":
-        write_atomically(path, lambda file: np.save(file, np.asarray(labels)), overwrite)
+        numbers = np.asarray(labels)
+        write_atomically(path, lambda file: np.save(file, numbers + labels_from if labels_from else numbers), overwrite)
         return
-    if FORMATS.get(suffix) not in ("PNG", "TIFF"):
+    kind = FORMATS.get(suffix)
+    if kind not in ("PNG", "TIFF"):
         raise ImageError(f"{name}: label maps are written as .npy, .png or .tif; choose one of these extensions")
     index = _checked_labels(name, labels, 65535)
-    depth = np.uint8 if index.max() < 255 else np.uint16
-    levels = np.where(index < 0, np.iinfo(depth).max, index).astype(depth)
-    if metadata.nodata == -1:
-        metadata = replace(metadata, nodata=np.iinfo(depth).max)
-    write(path, levels[..., np.newaxis] if levels.ndim == 3 else levels, metadata=metadata, overwrite=overwrite)
+    highest = int(index.max()) + labels_from
+    depth = np.uint8 if highest < (256 if labels_from else 255) else np.uint16
+    none = 0 if labels_from else np.iinfo(depth).max
+    levels: NDArray[Any] = np.where(index < 0, none, index.astype(np.int64) + labels_from).astype(depth)
+    if metadata.nodata is not None:
+        metadata = replace(metadata, nodata=none)
+    if colors is None:
+        write(path, levels[..., np.newaxis] if levels.ndim == 3 else levels, metadata=metadata, overwrite=overwrite)
+        return
+    table = _label_colors(name, colors, highest, labels_from, depth)
+    if kind == "TIFF":
+        from rustem.images.tiff import write_tiff
+
+        stored, ome = levels[..., np.newaxis] if levels.ndim == 3 else levels, _is_ome(name)
+        write_atomically(
+            path,
+            lambda file: write_tiff(file, stored, None, None, metadata, name=name, ome=ome, color_table=table),
+            overwrite,
+        )
+        return
+    from rustem.images import indexed_png
+
+    shown = np.full(len(table), 255, np.uint8)
+    shown[none:][:1] = 0
+    packed = indexed_png.encode(levels, table, shown, None, dpi=metadata.dpi)
+    write_atomically(path, lambda file: file.write(packed), overwrite)
+
+
+def _label_colors(name: str, colors: ArrayLike, highest: int, labels_from: int, depth: type) -> NDArray[np.uint8]:
+    """A colour for each value of a label map, black for none."""
+    if depth is not np.uint8:
+        raise InvalidInputError(f"{name}: a colour table holds up to 255 labels, not {highest + 1 - labels_from}")
+    given = np.asarray(colors)
+    if given.dtype != np.uint8 or given.ndim != 2 or given.shape[1] != 3 or len(given) + labels_from <= highest:
+        raise InvalidInputError(f"{name}: colors are {given.dtype} of shape {given.shape}; give uint8 of (k, 3)")
+    table = np.zeros((256, 3), np.uint8)
+    table[labels_from : len(given) + labels_from] = given[: 256 - labels_from]
+    return table
 
 
 def _as_written(kind: str, dpi: tuple[float, float]) -> tuple[float, float]:
@@ -309,6 +387,10 @@ def _native(values: ArrayLike) -> NDArray[Any]:
 
 def _suffix(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.fsdecode(path))[1].lower()
+
+
+def _is_ome(name: str) -> bool:
+    return name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
 def _format_of(path: str | os.PathLike[str]) -> str:

@@ -9,8 +9,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from rustem.arguments import as_supported
+from rustem.arguments import ChannelAxis, as_supported
 from rustem.exceptions import InvalidInputError
+from rustem.images.choice import Choice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +32,8 @@ if TYPE_CHECKING:
         | tuple[NDArray[Any], ...]
     )
 
-ChannelAxis: TypeAlias = int | Literal["auto"] | None
 AlphaRole: TypeAlias = Literal["mask", "channel"]
 _Result = TypeVar("_Result")
-# More channels than this are rarer than volumes.
-_MANY_CHANNELS = 16
 # By how much floats may leave [0, 1] and still count as rounded.
 _OVERSHOOT = 1e-3
 
@@ -168,18 +166,28 @@ def as_picture(image: Any, channel_axis: ChannelAxis, *, alpha: AlphaRole = "mas
     if _is_file(image):
         from rustem.images.reading import read_any
 
-        found, name = read_any(image)
+        found, name = read_any(image, Choice(channel_axis=channel_axis))
         if isinstance(found, images.Picture):
             return found
         return _as_read(found, channel_axis, name, alpha)
     if hasattr(image, "getbands"):  # a PIL image, without importing PIL to ask
         return images.from_pil(image)
+    if has_named_axes(image):
+        from rustem.images.named_axes import picture_of_named_axes
+
+        return picture_of_named_axes(image, channel_axis, "the image")
     return _as_read(image, channel_axis, "the image", alpha)
+
+
+def has_named_axes(image: Any) -> bool:
+    """Whether this is an array whose axes have names, as xarray's; without importing xarray to ask."""
+    dims = getattr(image, "dims", None)
+    return hasattr(image, "__array__") and isinstance(dims, tuple) and hasattr(image, "attrs")
 
 
 def _as_read(array: Any, channel_axis: ChannelAxis, name: str, alpha: AlphaRole) -> Picture:
     picture = _picture_of(array, channel_axis, name)
-    return _with_alpha_apart(picture) if alpha == "channel" else picture
+    return with_alpha_apart(picture) if alpha == "channel" else picture
 
 
 def _is_file(image: Any) -> bool:
@@ -190,39 +198,18 @@ def _is_file(image: Any) -> bool:
 def _picture_of(array: Any, channel_axis: ChannelAxis, name: str) -> Picture:
     """An array as a picture, its channels last."""
     from rustem import images
+    from rustem.images.stored_arrays import channels_last
 
-    pixels, inside = np.asarray(array), None
-    if np.ma.is_masked(array):
+    masked = np.ma.is_masked(array)
+    if hasattr(array, "detach"):  # a tensor that gradients or another device hold
+        array = array.detach().cpu()
+    pixels, named = channels_last(np.asarray(array), channel_axis, name)
+    inside = None
+    if masked:
         inside = ~np.ma.getmaskarray(array)
-    if pixels.ndim not in (2, 3, 4):
-        raise InvalidInputError(f"{name} has shape {pixels.shape}: give (H, W[, C]) or (D, H, W[, C])")
-    if pixels.ndim > 2 and channel_axis is not None:
-        axis = _last_axis(pixels.shape, name) if channel_axis == "auto" else channel_axis
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -pixels.ndim <= axis < pixels.ndim:
-            raise InvalidInputError(f"channel_axis is {channel_axis!r}, but {name} has {pixels.ndim} axes")
-        pixels = np.moveaxis(pixels, axis, -1)
-        if inside is not None:
-            inside = np.asarray(np.moveaxis(inside, axis, -1).all(axis=-1), bool)
+        if named:
+            inside = np.asarray(channels_last(inside, channel_axis, name)[0].all(axis=-1), bool)
     return images.Picture(as_supported(pixels, name), None, None, name, inside)
-
-
-def _last_axis(shape: tuple[int, ...], name: str) -> int:
-    """Where channels are by default: on the last axis, unless the shape speaks for another reading as much.
-
-    Few planes of large, about square pictures are volumes, or channels that come first, as tensors have them. Spectral
-    pictures have many channels on many rows, and seldom as many channels as columns.
-    """
-    planes, height, width = shape[-3:]
-    if width > _MANY_CHANNELS and (
-        height == width or (3 * planes <= min(height, width) and max(height, width) <= 2 * min(height, width))
-    ):
-        size = " × ".join(str(length) for length in shape[:-1])
-        volume = f"None for a volume of {planes} planes, " if len(shape) == 3 else ""
-        raise InvalidInputError(
-            f"{name} has shape {shape}: give channel_axis={volume}-1 for {size} pixels of {width} channels, "
-            f"or {-3 % len(shape)} for {planes} channels that come first"
-        )
-    return -1
 
 
 def _inside(picture: Picture, mask: ArrayLike | None, channel_axis: ChannelAxis) -> NDArray[np.bool_] | None:
@@ -330,7 +317,7 @@ def _within_unit(picture: MaskedPicture, *, colors: bool) -> MaskedPicture:
     return replace(picture, pixels=pixels)
 
 
-def _with_alpha_apart(picture: Picture) -> Picture:
+def with_alpha_apart(picture: Picture) -> Picture:
     """The last of 2 or 4 channels is alpha."""
     if picture.alpha is None and picture.pixels.ndim == 3 and picture.pixels.shape[2] in (2, 4):
         pixels, alpha = picture.pixels[..., :-1], picture.pixels[..., -1]

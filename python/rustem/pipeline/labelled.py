@@ -48,28 +48,68 @@ class LabelledPicture(ABC):
         """True (H, W) where a pixel's label differs from the next one's along any axis."""
         return find_boundaries(self.labels)
 
-    def save_labels(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the label map: the array itself to ``.npy``, else a grey picture whose values are the labels.
+    def save_labels(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        labels_from: int | None = None,
+        color_table: bool = False,
+        overwrite: bool = True,
+    ) -> None:
+        """Write the label map: whole numbers to ``.npy``, else a grey picture whose values are the labels.
 
-        See :func:`rustem.images.write_labels` for pixels without label.
+        TIFF files keep what the picture's own file says of its place on Earth and of the size of its pixels; volumes
+        are stacks.
+
+        Parameters
+        ----------
+        path : path
+            The file, ``.npy``, ``.png``, ``.tif``, or ``.ome.tif`` for OME-TIFF.
+        labels_from : {0, 1}, optional
+            The number of the first label, by default as in ``labels``. From 1, pixels without label are 0, as ImageJ,
+            napari and GIS programs take it for background; from 0, they are 255, or 65535 where there are more than
+            255 labels (-1 in ``.npy``).
+        color_table : bool, default False
+            Whether viewers show each label in its colour: values stay the labels, but some readers, OpenCV's and
+            imageio's of PNG among them, turn them into colours. Up to 255 labels have one.
+        overwrite : bool, default True
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written.
+        InvalidInputError
+            There are too many labels for a colour table.
         """
         from rustem import images
 
+        own_first = self._outside + 1
+        labels_from = own_first if labels_from is None else labels_from
         metadata = self._source.picture.metadata
         has_gaps = self._source.mask is not None or metadata.nodata is not None
-        metadata = replace(metadata, nodata=self._outside if has_gaps else None)
-        images.write_labels(path, self.labels, metadata=metadata, overwrite=overwrite)
+        images.write_labels(
+            path,
+            self.labels - own_first if own_first else self.labels,
+            labels_from=labels_from,
+            colors=self.label_colors if color_table else None,
+            metadata=replace(metadata, nodata=0 if has_gaps else None),
+            overwrite=overwrite,
+        )
 
-    def _repr_png_(self) -> bytes | None:
-        """The picture, as notebooks show it."""
-        shown = self._displayed()
-        if shown is None or shown.ndim > 3:
-            return None
+    @property
+    @abstractmethod
+    def label_colors(self) -> NDArray[np.uint8]:
+        """A colour (k, 3) of 8 bits to show each label in: of many bands the first, middle and last."""
+
+    def _repr_png_(self) -> bytes:
+        """The picture, as notebooks show it: of a volume its middle plane, of many bands three as colours."""
         import PIL.Image
 
+        shown = self._displayed()
         if shown.dtype != np.uint8:
             low, high = self._shown_range()
-            shown = np.rint(np.clip((shown - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+            shown = np.rint(np.clip((np.nan_to_num(shown) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
         file = io.BytesIO()
         PIL.Image.fromarray(shown[..., 0] if shown.shape[2:] == (1,) else shown).save(file, "PNG")
         return file.getvalue()
@@ -80,8 +120,8 @@ class LabelledPicture(ABC):
 
         return shown_range(self._source.rows())
 
-    def _displayed(self) -> NDArray[Any] | None:
-        """What notebooks show: 1 to 4 channels, floats from 0 to 1; None for what cannot be shown."""
+    def _displayed(self) -> NDArray[Any]:
+        """What notebooks show: a picture of 1 to 4 channels, those of 2 and 4 with alpha; floats from 0 to 1."""
         return self.image
 
     def _shown(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -145,7 +185,8 @@ class PalettePicture(LabelledPicture):
         from rustem import images
 
         if self.labels.ndim != 2 and (side_by_side or not _is_tiff(path)):
-            self._check_flat("saved side by side" if side_by_side else "saved as a picture except in a .tif file")
+            what = "saved side by side" if side_by_side else "saved as a picture except in a .tif file"
+            raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
         profile, metadata = self._source.picture.icc_profile, self._source.picture.metadata
         if side_by_side:
             pair, alpha = self._side_by_side()
@@ -175,18 +216,34 @@ class PalettePicture(LabelledPicture):
         return levels
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Draw the original, the new colours and the palette with matplotlib."""
+        """Draw the original, the new colours and the palette with matplotlib; of a volume, the plane in the middle."""
         from rustem.plotting import plot_segmentation
 
-        self._check_flat("plotted")
-        return plot_segmentation(self, self._source.picture.pixels, axes, self._shown_range())
+        return plot_segmentation(self, self._source.picture.pixels, axes, self._shown_range(), alpha=self._has_alpha)
 
     @property
     def _source(self) -> MaskedPicture:
         return self._table.pictures[0]
 
-    def _displayed(self) -> NDArray[Any] | None:
-        return self.image if self.labels.ndim == 2 and self.palette.shape[1] <= 4 else None
+    @property
+    def _has_alpha(self) -> bool:
+        """Whether the last channel of the palette is one of opacity."""
+        return False
+
+    def _displayed(self) -> NDArray[Any]:
+        from rustem.images.display import three_bands
+
+        shown = self.image[len(self.image) // 2] if self.labels.ndim == 3 else self.image
+        n_colors = self.palette.shape[1] - int(self._has_alpha)
+        return shown if n_colors in (1, 3) else three_bands(shown[..., :n_colors])
+
+    @property
+    def label_colors(self) -> NDArray[np.uint8]:
+        """A colour (k, 3) of 8 bits to show each label in: of many bands the first, middle and last."""
+        from rustem.images.display import displayable
+
+        shown = displayable(self.palette[:, np.newaxis], self._shown_range(), alpha=self._has_alpha)[:, 0, :3]
+        return np.rint(shown * 255).astype(np.uint8)
 
     def _indexed(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """Labels, colours and alpha (H, W) as picture files take them: -1 where nothing is shown."""
@@ -212,10 +269,6 @@ class PalettePicture(LabelledPicture):
             difference = original[rows[pixels]] - entries[labels[pixels]]
             total += float((difference**2).sum(dtype=np.float64))
         return total / len(labels)
-
-    def _check_flat(self, what: str) -> None:
-        if self.labels.ndim != 2:
-            raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
 
 
 def _is_tiff(path: str | os.PathLike[str]) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, ge
 
 import numpy as np
 
-from rustem.arguments import Progress, RandomState, check_choice, check_threads, progress_callback
+from rustem.arguments import ChannelAxis, Progress, RandomState, check_choice, check_threads, progress_callback
 from rustem.exceptions import InvalidInputError
 from rustem.pipeline.color_table import count_colors
-from rustem.pipeline.inputs import ChannelAxis, as_picture, is_several, open_inputs
+from rustem.pipeline.inputs import as_picture, is_several, open_inputs
 from rustem.quantization.comparison_space import compared, distinct, without_alpha
 from rustem.quantization.given_colors import given_colors
 from rustem.quantization.labelling import Dither, label_picture

@@ -71,9 +71,6 @@ class Quantization(PalettePicture):
     def _channels(self) -> int:
         return int(self.palette.shape[1]) - int(self._has_alpha)
 
-    def _displayed(self) -> NDArray[Any] | None:
-        return super()._displayed() if self._channels in (1, 3) else None  # more bands are no colours
-
     def _shown(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
         return (self.image[..., :-1], self.image[..., -1]) if self._has_alpha else (self.image, None)
 

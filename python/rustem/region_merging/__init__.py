@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rustem.arguments import RandomState, check_integer, check_seed, check_threads
+from rustem.arguments import ChannelAxis, RandomState, check_integer, check_seed, check_threads
 from rustem.exceptions import InvalidInputError
 from rustem.images.display import value_range
-from rustem.pipeline.inputs import ChannelAxis, open_inputs
+from rustem.pipeline.inputs import open_inputs
 from rustem.region_merging.merge_tree import MergeTree
 from rustem.region_merging.result import Regions, cut_tree
 

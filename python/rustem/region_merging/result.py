@@ -235,6 +235,11 @@ class Regions(LabelledPicture):
     def _displayed(self) -> NDArray[np.uint8]:
         return self.contours()
 
+    @property
+    def label_colors(self) -> NDArray[np.uint8]:
+        """The mean colour (n_regions, 3) of each region in 8 bits: of many bands the first, middle and last."""
+        return as_rgb8(self.mean_colors[:, np.newaxis], like=self._source.picture.pixels)[:, 0]
+
     def _filled(self) -> NDArray[np.uint8]:
         return as_rgb8(self.image, like=self._source.picture.pixels)
 

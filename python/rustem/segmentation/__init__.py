@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from rustem.arguments import (
     Acceleration,
+    ChannelAxis,
     CovarianceType,
     InitParams,
     Progress,
@@ -16,7 +17,7 @@ from rustem.arguments import (
 )
 from rustem.mixture.fitting import FitOptions
 from rustem.pipeline.color_table import count_colors
-from rustem.pipeline.inputs import ChannelAxis, open_inputs
+from rustem.pipeline.inputs import open_inputs
 from rustem.pipeline.noise import NOISE, check_noise
 from rustem.segmentation.given_mixture import apply_mixture, as_fitted
 from rustem.segmentation.labelling import fit_colors, label_colors, label_picture, split_fit

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rustem.arguments import CovarianceType, RandomState, check_number, check_samples, check_seed, check_threads
+from rustem.arguments import (
+    ChannelAxis,
+    CovarianceType,
+    RandomState,
+    check_number,
+    check_samples,
+    check_seed,
+    check_threads,
+)
 from rustem.exceptions import InvalidInputError
-from rustem.images.picture import white_level
+from rustem.images.picture import Picture, white_level
 from rustem.mixture import Mixture
 from rustem.mixture.covariances import full_matrices
 from rustem.mixture.model_selection import CRITERIA, Criterion, Selection, check_candidates, criteria, sweep
-from rustem.pipeline.inputs import ChannelAxis, open_inputs, rows_of
+from rustem.pipeline.inputs import has_named_axes, open_inputs, rows_of
 from rustem.pipeline.noise import NOISE, check_noise, noise_floor
 
 if TYPE_CHECKING:
@@ -128,13 +136,19 @@ def select_components(
         raise InvalidInputError("n_effective is 0: give a number above 0")
     threads, seed = check_threads(n_threads), check_seed(random_state)
     pictures: tuple[MaskedPicture, ...] = ()
-    if not isinstance(data, str | os.PathLike) and not hasattr(data, "getbands") and np.ndim(data) == 2:
+    if _is_array(data) and np.ndim(data) == 2:
         rows, color_space = check_samples(data), "srgb"
     else:
         pictures = open_inputs([data], [mask], channel_axis).pictures
         rows = pictures[0].rows()
     noise = check_noise(noise)
     return _select(rows, pictures, numbers, criterion, covariance_type, noise, size, color_space, seed, threads)
+
+
+def _is_array(data: Any) -> bool:
+    """Whether this is an array whose axes have no names: of two axes, it is samples."""
+    kinds = (str, bytes, bytearray, os.PathLike, Picture)
+    return not (isinstance(data, kinds) or hasattr(data, "getbands") or hasattr(data, "read") or has_named_axes(data))
 
 
 def choose(inputs: Inputs, options: FitOptions, noise: float, color_space: ColorSpace) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rustem.exceptions import ImageError
 from rustem.pipeline.labelled import PalettePicture, decibels
 
 if TYPE_CHECKING:
@@ -85,6 +87,32 @@ class Segmentation(PalettePicture):
         """Probability (H, W, k) of each label for each pixel, float32 (float64 for float64 pictures)."""
         return self._table.paint(self._responsibilities(), 0)
 
+    def save_probabilities(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write :meth:`probabilities`: the array itself to ``.npy``, else a TIFF of float32, a channel for each label.
+
+        TIFF files keep what :meth:`save_labels` keeps. Pixels that take no part are NaN, and NaN is their value of no
+        data.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be written, or its ending is neither ``.npy`` nor ``.tif``.
+        """
+        from rustem import images
+        from rustem.atomic_write import write_atomically
+
+        suffix = os.path.splitext(os.fsdecode(path))[1].lower()
+        if suffix not in (".npy", ".tif", ".tiff"):
+            raise ImageError(f"{os.fsdecode(path)}: probabilities are written as .npy or .tif; choose one of these")
+        values, source = self.probabilities(), self._source
+        if source.mask is not None:
+            values[~source.mask] = np.nan
+        if suffix == ".npy":
+            write_atomically(path, lambda file: np.save(file, values), overwrite)
+            return
+        metadata = replace(source.picture.metadata, nodata=None if source.mask is None else np.nan)
+        images.write(path, values.astype(np.float32, copy=False), metadata=metadata, overwrite=overwrite)
+
     def uncertainty(self) -> NDArray[Any]:
         """Probability (H, W) that a pixel's label is not the right one, if the mixture is: one minus the largest."""
         return self._table.paint(1 - self._responsibilities().max(axis=1), 0)
@@ -97,9 +125,6 @@ class Segmentation(PalettePicture):
             f"<Segmentation of {shape} pixels: {self.n_components} labels{asked}, {self.n_iter} iterations ({state}), "
             f"log-likelihood {self.log_likelihood:.4f}, PSNR {self.psnr:.2f} dB>"
         )
-
-    def _displayed(self) -> NDArray[Any] | None:
-        return super()._displayed() if self.palette.shape[1] in (1, 3) else None  # four channels need not be alpha
 
     def _responsibilities(self) -> NDArray[Any]:
         table = self._table

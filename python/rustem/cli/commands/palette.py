@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, count, describe
+from rustem.cli.jobs import is_one
+from rustem.cli.options import add_input_options, add_output_options, add_run_options, count, describe, read_photo
 from rustem.cli.screen import Display
 from rustem.cli.streams import writing_results
 
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     describe(parser, "[-k N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
+    add_input_options(parser)
     add = parser.add_argument_group("the palette").add_argument
     add("-k", "-n", "--n-colors", "--colors", type=count, default=8, metavar="N", help="number of colours (8)")
     add("--prominent", action="store_true", help="colours that people would name, as they occur, instead of means")
@@ -99,21 +102,14 @@ def _is_printed(args: argparse.Namespace) -> bool:
         args.format = args.format or "gpl"
         if args.json:
             args.fail("argument -o: - is standard output, where --json prints; name a file")
-        if not _is_one(args.photos):
+        if not is_one(args.photos):
             args.fail("argument -o: - is standard output, for one picture; name a folder")
-    elif args.output is not None or args.format is None or args.json or not _is_one(args.photos):
+    elif args.output is not None or args.format is None or args.json or not is_one(args.photos):
         return False
     is_text = args.format in TEXT_FORMATS
     if not is_text and (sys.stdout is None or sys.stdout.isatty()) and "-" in (args.output, args.photos[0]):
         args.fail(f"argument --format: {args.format} is no text for a terminal; pipe it into a file, or name it by -o")
     return is_text or "-" in (args.output, args.photos[0])
-
-
-def _is_one(photos: list[str]) -> bool:
-    """Whether the arguments name one file: what folders and globs hold is one picture only by chance."""
-    if len(photos) != 1 or os.path.isdir(photos[0]):
-        return False
-    return photos[0] == "-" or os.path.exists(photos[0]) or not any(sign in photos[0] for sign in "*?[")
 
 
 def _one(job: Job, args: argparse.Namespace, display: Display) -> None:
@@ -149,8 +145,11 @@ def _palette(job: Job, args: argparse.Namespace, display: Display) -> Palette:
         return as_palette(palette, names=names)
     from rustem.quantization import palette as find
 
+    picture, mask = read_photo(photo, args)
+    if mask is not None:
+        picture = replace(picture, mask=mask if picture.mask is None else mask & picture.mask)
     palette = find(
-        photo,
+        picture,
         args.n_colors,
         goal="prominent" if args.prominent else "error",
         color_space=args.color_space,

@@ -10,9 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rustem.cli.jobs import MOST_IN_GIF, check_gif
-from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, frames_per_second
+from rustem.cli.options import (
+    add_input_options,
+    add_output_options,
+    add_run_options,
+    count,
+    describe,
+    fraction,
+    frames_per_second,
+)
 from rustem.cli.screen import Display, counted, finite, hex_colors
-from rustem.cli.storable import check_storable
+from rustem.cli.storable import read_storable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     describe(parser, "[-n N] [--dither] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run, labels=None)
+    add_input_options(parser)
     add = parser.add_argument_group("colours").add_argument
     add("-n", "-k", "--n-colors", "--colors", type=count, default=256, metavar="N", help="number of colours (256)")
     palette = "use the colours of a palette file, picture, device (rustem palette --list-named) or list; fit nothing"
@@ -93,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
     check_gif(args, n_colors)
     film = args.output is not None and os.path.splitext(args.output)[1].lower() in _MOVING
     several = ", or make one animation of them with --fps" if film else ""
-    jobs, problems = plan(args, ending, "", several=several, reads=[args.palette])
+    jobs, problems = plan(args, ending, "", several=several, reads=[args.palette, args.mask])
     display = Display(len(problems) + len(jobs), 300, quiet=args.quiet)
     return run_batch(jobs, problems, display, lambda job: _one(job, args, options, display))
 
@@ -178,7 +187,7 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
     from rustem.quantization.animation import quantize_animation
 
     start = time.perf_counter()
-    n_frames = _n_frames(job.source)
+    n_frames = _n_frames(job.source) if args.page is None else 1
     moving = n_frames > 1 and not args.side_by_side and (not job.targets or job.output.suffix.lower() in _MOVING)
     made: Animation | Quantization
     if moving:
@@ -187,8 +196,8 @@ def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: D
     else:
         if n_frames > 1:
             display.warning(f"{job.photo}: only the first of {n_frames} frames is kept, as the result is one picture")
-        check_storable(job, args, "channel")
-        made = quantize(job.source, args.n_colors, progress=display.progress, **options)
+        picture, mask = read_storable(job, args, "channel")
+        made = quantize(picture, args.n_colors, mask=mask, progress=display.progress, **options)
         results, save = [made], partial(made.save, side_by_side=args.side_by_side)
     size = _write(job, save, args, display)
     record = _record(job, results, size, time.perf_counter() - start)

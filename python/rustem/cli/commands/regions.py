@@ -6,7 +6,17 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_output_options, add_run_options, count, describe, fraction, positive
+from rustem.cli.options import (
+    add_input_options,
+    add_label_options,
+    add_output_options,
+    add_run_options,
+    count,
+    describe,
+    fraction,
+    positive,
+    read_photo,
+)
 from rustem.cli.screen import Display, counted, hex_colors
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe(parser, "[--level L | --n-regions N] [-o FILE_OR_FOLDER] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
 
+    add_input_options(parser)
     model = parser.add_argument_group("the regions")
     cut = model.add_mutually_exclusive_group()
     add = cut.add_argument
@@ -46,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = output.add_argument
     add_output_options(add)
     add("--view", choices=("contours", "filled", "both"), default="contours", help="what to draw (contours)")
-    add("--labels", metavar="FILE", help="write the label map too; for several pictures, name a folder")
+    add_label_options(add)
 
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture, one per line")
     parser.add_argument("--quiet", action="store_true", help="no summary and no progress bar")
@@ -66,8 +77,10 @@ def _find(job: Job, args: argparse.Namespace, display: Display) -> None:
     from rustem.region_merging import regions
 
     start = time.perf_counter()
+    picture, mask = read_photo(job.source, args)
     found = regions(
-        job.source,
+        picture,
+        mask=mask,
         level=args.level,
         n_regions=args.n_regions,
         n_components=args.n_components,
@@ -78,7 +91,9 @@ def _find(job: Job, args: argparse.Namespace, display: Display) -> None:
     with job.written(display) as output:
         found.save(output, view=args.view, overwrite=args.force)
         if job.labels is not None:
-            found.save_labels(job.labels, overwrite=args.force)
+            found.save_labels(
+                job.labels, labels_from=args.labels_from, color_table=args.color_table, overwrite=args.force
+            )
     seconds = time.perf_counter() - start
     height, width = found.labels.shape
     size = f"{width}\N{MULTIPLICATION SIGN}{height}"

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustem.cli.options import add_noise_option, add_run_options, count, describe
+from rustem.cli.options import add_input_options, add_noise_option, add_run_options, count, describe, read_photo
 from rustem.cli.screen import Display
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     describe(parser, "[--max N] [--criterion C] [options]", _DESCRIPTION, _EXAMPLES)
     parser.set_defaults(run=_run)
+    add_input_options(parser)
     add = parser.add_argument
     add("--min", type=count, default=1, metavar="N", help="the fewest colours (1)")
     add("--max", type=count, default=32, metavar="N", help="the most colours (32)")
@@ -77,9 +78,11 @@ def _select(job: Job, args: argparse.Namespace, display: Display) -> None:
     from rustem.segmentation.component_count import select_components
 
     start = time.perf_counter()
+    picture, mask = read_photo(job.source, args)
     selection = select_components(
-        str(job.source),
+        picture,
         range(args.min, args.max + 1),
+        mask=mask,
         criterion=args.criterion,
         covariance_type=args.covariance_type,
         noise=args.noise,
