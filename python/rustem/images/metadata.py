@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rustem.images.band_names import GDAL_METADATA, names_of_gdal, names_of_stack
 from rustem.images.picture import Metadata
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def metadata_of_pillow(image: Image.Image) -> Metadata:
     if directory is None or getattr(image, "format", None) != "TIFF":
         return Metadata(dpi)
     found = [(code, directory.tagtype[code], directory[code]) for code in _codes(directory)]
-    metadata = _with_tags(dpi, found)
+    metadata = replace(_with_tags(dpi, found), bands=names_of_gdal(directory.get(GDAL_METADATA, "")))
     return upright_metadata(metadata, int(directory.get(274, 1)))  # Pillow turns the pixels itself
 
 
@@ -53,14 +54,16 @@ def metadata_of_page(page: Any) -> Metadata:
         with contextlib.suppress(TypeError, ValueError, ZeroDivisionError):
             across, down = (page.tags.valueof(code) for code in (282, 283))
             dpi = _checked_dpi((unit * across[0] / across[1], unit * down[0] / down[1]))
-    return _with_tags(dpi, [(code, int(page.tags[code].dtype), page.tags[code].value) for code in _codes(page.tags)])
+    found = [(code, int(page.tags[code].dtype), page.tags[code].value) for code in _codes(page.tags)]
+    return replace(_with_tags(dpi, found), bands=names_of_gdal(page.tags.valueof(GDAL_METADATA, "")))
 
 
 def calibrated(metadata: Metadata, tiff: Any, page: Any, series: int) -> Metadata:
-    """With the size of pixels that microscopes write into the description of a TIFF, as OME-XML or as ImageJ's.
+    """With the size of pixels and names of channels that microscopes' files describe, in OME-XML or as ImageJ does.
 
     ``series`` counts from 0.
     """
+    metadata = replace(metadata, bands=names_of_stack(tiff, series) or metadata.bands)
     with contextlib.suppress(Exception):  # broken metadata leaves the pixels
         if tiff.is_ome:
             spacing = _spacing_of_ome(tiff.ome_metadata, series)

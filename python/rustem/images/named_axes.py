@@ -10,7 +10,7 @@ import numpy as np
 
 from rustem.exceptions import InvalidInputError
 from rustem.images.metadata import without_data
-from rustem.images.picture import NO_METADATA, Picture, in_plain_type
+from rustem.images.picture import NO_METADATA, Metadata, Picture, in_plain_type
 
 if TYPE_CHECKING:
     from rustem.arguments import ChannelAxis
@@ -72,7 +72,10 @@ def picture_of_named_axes(array: Any, channel_axis: ChannelAxis, name: str) -> P
         values = values[..., np.newaxis]
     nodata = (np.nan, *_nodata(array))
     metadata, mask = without_data(values, NO_METADATA, nodata, channels="channel" in places or "depth" in places)
-    metadata = type(metadata)(nodata=nodata[1] if len(nodata) > 1 else np.nan if mask is not None else None)
+    metadata = Metadata(
+        nodata=nodata[1] if len(nodata) > 1 else np.nan if mask is not None else None,
+        bands=_bands(array, dims[places["channel"]]) if "channel" in places else (),
+    )
     return Picture(np.ascontiguousarray(in_plain_type(values)), None, None, name, mask, metadata)
 
 
@@ -91,6 +94,12 @@ def _places(dims: list[str], shape: tuple[int, ...], name: str) -> dict[str, int
             places[what] = found[0]
     # A single time point or plane is none.
     return {what: place for what, place in places.items() if what not in ("depth", "time") or shape[place] > 1}
+
+
+def _bands(array: Any, dim: str) -> tuple[str, ...]:
+    """What the channels are called, if they have names rather than numbers."""
+    labels = np.asarray(getattr(array, "coords", {}).get(dim, ()))
+    return tuple(map(str, labels)) if labels.dtype.kind in "US" and len(set(labels.tolist())) == labels.size else ()
 
 
 def _nodata(array: Any) -> Iterator[float]:

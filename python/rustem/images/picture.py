@@ -27,12 +27,15 @@ class Metadata:
     spacing : tuple of three float or None
         Micrometers from pixel to pixel along depth, height and width, as microscopes tell; the first is 0 where it is
         not known.
+    bands : tuple of str
+        Names of the channels, all different; empty where the file does not tell.
     """
 
     dpi: tuple[float, float] | None = None
     tags: tuple[tuple[int, int, int, Any], ...] = ()
     nodata: float | None = None
     spacing: tuple[float, float, float] | None = None
+    bands: tuple[str, ...] = ()
 
 
 NO_METADATA = Metadata()

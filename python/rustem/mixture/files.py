@@ -90,11 +90,14 @@ def _fault_of_kind(fitted_on: Any) -> str | None:
     """What is wrong with the kind of pictures."""
     if fitted_on is None:
         return None
-    if not isinstance(fitted_on, dict) or fitted_on.keys() != {"dtype", "color_space", "lowest", "highest"}:
+    keys = {"dtype", "color_space", "lowest", "highest"}
+    if not isinstance(fitted_on, dict) or fitted_on.keys() - {"bands"} != keys:
         return "another record of its pictures"
     valid = (
         fitted_on["dtype"] in ("uint8", "uint16", "float32", "float64")
         and fitted_on["color_space"] in ("srgb", "linear", "lab", "oklab")
+        and isinstance(fitted_on.get("bands", []), list)
+        and all(isinstance(band, str) for band in fitted_on.get("bands", []))
         and all(isinstance(fitted_on[key], float) and np.isfinite(fitted_on[key]) for key in ("lowest", "highest"))
     )
     return None if valid else "pictures of no known kind"

@@ -40,12 +40,15 @@ class FittedOn:
         Where the mixture is: "srgb", "linear", "lab" or "oklab".
     lowest, highest : float
         Ends of the pixels' values.
+    bands : tuple of str
+        Names of the channels, where the files told.
     """
 
     dtype: str
     color_space: str
     lowest: float
     highest: float
+    bands: tuple[str, ...] = ()
 
     @property
     def white(self) -> float:
@@ -214,7 +217,7 @@ class Mixture:
         from rustem.mixture import files
 
         arrays, covariance_type, fitted_on = files.read(path)
-        known = None if fitted_on is None else FittedOn(**fitted_on)
+        known = None if fitted_on is None else FittedOn(**{**fitted_on, "bands": tuple(fitted_on.get("bands", ()))})
         return cls(**arrays, covariance_type=cast("CovarianceType", covariance_type), fitted_on=known)
 
     @classmethod

@@ -24,7 +24,7 @@ def as_fitted(inputs: Inputs, mixture: Mixture, color_space: ColorSpace | None) 
     Raises
     ------
     InvalidInputError
-        This is no mixture; the pictures are in another unit, or the colour space asked for is another.
+        This is no mixture; the pictures are in another unit, of other bands, or the colour space asked for is another.
     """
     if not isinstance(mixture, Mixture):
         raise InvalidInputError(f"mixture is of type {type(mixture).__name__}: give a rustem.Mixture")
@@ -33,6 +33,13 @@ def as_fitted(inputs: Inputs, mixture: Mixture, color_space: ColorSpace | None) 
         return inputs, color_space or "srgb"
     if color_space not in (None, known.color_space):
         raise InvalidInputError(f"the mixture was fitted in {known.color_space}: leave color_space={color_space!r} out")
+    for picture in inputs.pictures:
+        found = picture.picture.metadata.bands
+        if known.bands and found and found != known.bands:
+            raise InvalidInputError(
+                f"{picture.picture.name} has bands {', '.join(found)}, but the mixture was fitted on "
+                f"{', '.join(known.bands)}: give it the same, in this order"
+            )
     pictures = tuple(_in_unit_of(known, picture) for picture in inputs.pictures)
     return replace(inputs, pictures=pictures), cast("ColorSpace", known.color_space)
 

@@ -39,12 +39,13 @@ def fit_colors(
     mixture = fit.mixture
     order = np.argsort(-mixture.weights, kind="stable")
     kept = order[mixture.weights[order] * table.n_pixels >= 1]
+    values, bands = table.values, table.pictures[0].picture.metadata.bands
     chosen = replace(
         mixture,
         weights=mixture.weights[kept] / mixture.weights[kept].sum(),
         means=mixture.means[kept],
         covariances=mixture.covariances if mixture.covariance_type == "tied" else mixture.covariances[kept],
-        fitted_on=FittedOn(table.values.dtype.name, color_space, float(table.values.min()), float(table.values.max())),
+        fitted_on=FittedOn(values.dtype.name, color_space, float(values.min()), float(values.max()), bands),
     )
     fit = replace(fit, mixture=chosen, on_floor=chosen.on_floor(table.floor(noise=0)))
     if len(kept) < len(order):
