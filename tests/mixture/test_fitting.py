@@ -353,3 +353,33 @@ except KeyboardInterrupt:
             assert child.communicate(timeout=10)[0] == "stopped\n"
         finally:
             child.kill()
+
+
+class TestDefaultFloor:
+    @staticmethod
+    def overlapping():
+        random = np.random.default_rng(2)
+        which = random.integers(0, 8, 20_000)
+        turns = random.normal(size=(8, 8, 8)) / np.sqrt(8)
+        noise = np.einsum("nij,nj->ni", turns[which], random.normal(size=(20_000, 8)))
+        return random.normal(size=(8, 8))[which] + noise
+
+    def test_defaults_are_as_likely_as_any_other_choice(self):
+        samples = self.overlapping()
+        default = fit_mixture(samples, 8).log_likelihood
+        for other in ({"covariance_floor": 0.0}, {"covariance_floor": 1e-6}, {"init_params": "search"}):
+            assert default > fit_mixture(samples, 8, **other).log_likelihood - 1e-3
+
+    def test_units_of_features_change_nothing(self):
+        samples = self.overlapping()[:, :4]
+        scale = 10.0 ** np.arange(-4, 4, 2)
+        plain, scaled = fit_mixture(samples, 4), fit_mixture(samples * scale, 4)
+        assert scaled.log_likelihood + np.log(scale).sum() == pytest.approx(plain.log_likelihood, abs=1e-4)
+        np.testing.assert_allclose(scaled.mixture.means / scale, plain.mixture.means, rtol=0.02, atol=0.02)
+
+    @pytest.mark.parametrize("weights", [None, [0, 0, 0, 1.0, 1, 0]])
+    def test_constant_features_and_few_weights(self, weights):
+        samples = np.array([[0.0, 7], [1, 7], [2, 7], [3, 7], [9, 7], [9.5, 7]])
+        fit = fit_mixture(samples, 2, sample_weight=weights)
+        assert np.isfinite(fit.log_likelihood)
+        assert fit_mixture(samples[:, 1:], 1).mixture.means[0, 0] == pytest.approx(7)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 # Fits of fewer iterations are not worth a search for their start.
 SEARCHES_FROM = 200
+# The least variance by default, as a share of the feature's own, which so many samples tell.
+FLOOR_SHARE = 1e-6
+_SAMPLES_OF_FLOOR = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +160,7 @@ def fit_mixture(
     means_init: ArrayLike | None = None,
     precisions_init: ArrayLike | None = None,
     reg_covar: float = 0.0,
-    covariance_floor: float | ArrayLike = 0.0,
+    covariance_floor: float | ArrayLike | None = None,
     random_state: RandomState = 0,
     progress: Progress = None,
     n_threads: int | None = None,
@@ -199,12 +202,13 @@ def fit_mixture(
         The start, or a part of it; shapes as in :class:`Mixture`, precisions being inverse covariances.
     reg_covar : float, default 0.0
         Added to the covariances' diagonal after each M-step, as scikit-learn does. The likelihood may then fall.
-    covariance_floor : float or array-like of shape (d,), default 0.0
+    covariance_floor : float or array-like of shape (d,), optional
         Least variance in any direction, kept inside the M-step's optimum, so that the likelihood never falls. One for
         each feature says too in what units they are: all are scaled by it on the way to the fit, so that features of
-        different units count alike in its start (single variances know no units, and take the mean). Far
-        below the samples' own variance (1e-11 of it in float32; in float64 1e-14, or ``reg_covar`` if that is less) a
-        floor is always in force.
+        different units count alike in its start (single variances know no units, and take the mean). By default a
+        millionth of each feature's own variance; none beside ``reg_covar``. 0 lets components shrink onto single
+        samples, where the likelihood has no maximum, and leaves "auto" without a search. Far below the samples' own
+        variance (1e-11 of it in float32; in float64 1e-14, or ``reg_covar`` if that is less) a floor is always in force.
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     progress : bool or callable, optional
@@ -263,8 +267,12 @@ def fit_mixture(
     )
     rows = check_samples(samples)
     weights = check_weights(sample_weight, len(rows))
-    floor = _checked_floor(covariance_floor, rows.shape[1])
-    return fit_samples(rows, weights, check_unit(unit), n_components, floor, options, progress)
+    unit = check_unit(unit)
+    if covariance_floor is None:
+        floor = np.array(0.0) if options.reg_covar > 0 else _default_floor(rows, weights, unit)
+    else:
+        floor = _checked_floor(covariance_floor, rows.shape[1])
+    return fit_samples(rows, weights, unit, n_components, floor, options, progress)
 
 
 def fit_samples(
@@ -311,6 +319,23 @@ def fit_samples(
             ConvergenceWarning,
         )
     return FitResult(mixture, np.array(history), converged, labels, log_likelihood, mixture.on_floor(floor))
+
+
+def _default_floor(rows: NDArray[Any], weights: NDArray[np.float64] | None, unit: float) -> NDArray[np.float64]:
+    """A share of each feature's variance (d,), by some of the samples; of constant ones, of the mean variance."""
+    if not len(rows):
+        return np.array(0.0)
+    some = slice(None, None, max(1, len(rows) // _SAMPLES_OF_FLOOR))
+    samples, shares = rows[some].astype(np.float64) / unit, None if weights is None else weights[some]
+    if shares is not None and not shares.any():
+        samples, shares = rows / unit, weights
+        if weights is None or not weights.any():
+            return np.array(0.0)
+    with np.errstate(all="ignore"):
+        variances = np.average((samples - np.average(samples, axis=0, weights=shares)) ** 2, axis=0, weights=shares)
+    if not variances.any() or not np.isfinite(variances).all():  # the core says what is wrong with such samples
+        return np.array(0.0)
+    return FLOOR_SHARE * np.where(variances > 0, variances, variances.mean())
 
 
 def _checked_floor(floor: float | ArrayLike, d: int) -> NDArray[np.float64]:
