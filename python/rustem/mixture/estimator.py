@@ -86,8 +86,10 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         Components whose means (from ``means_init``) or covariances (from ``precisions_init``) stay as given; True
         holds all. The one tied covariance is held by True.
     weight_concentration_prior : float, optional
-        Parameter of a Dirichlet prior on the weights, at least 1: 11 is as if each component had ten samples
-        beforehand. Keeps small components alive; 1 or None is no prior.
+        Parameter of a symmetric Dirichlet prior on the weights, at least 1: 11 is as if each component had ten samples
+        beforehand. Keeps small components alive; 1 or None is no prior. Below 1, where the prior empties components and
+        its mode is no mixture, scikit-learn's BayesianGaussianMixture averages instead; to learn how many components
+        there are, see :func:`rustem.select_components`.
     covariance_prior : array-like or float, optional
         Scale Ψ of an inverse-Wishart prior on the covariances: (d, d) for "full" and "tied", (d,) for "diag", a number
         for "spherical". With few samples it keeps covariances away from zero; with many it fades.
@@ -441,6 +443,11 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
     def _prior(self) -> _core._PriorOptions:
         k, d = self.n_components, self.n_features_in_
         free, concentration = self.degrees_of_freedom_prior, self.weight_concentration_prior
+        if concentration is not None and not concentration >= 1:
+            raise InvalidInputError(
+                f"weight_concentration_prior is {concentration!r}: it must be at least 1, which is no prior; to do without "
+                "components that are not needed, choose their number by rustem.select_components"
+            )
         return {
             "frozen_means": prior_fitting.held("frozen_means", self.frozen_means, k),
             "frozen_covariances": prior_fitting.held("frozen_covariances", self.frozen_covariances, k),

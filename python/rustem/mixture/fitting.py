@@ -208,7 +208,7 @@ def fit_mixture(
         different units count alike in its start (single variances know no units, and take the mean). By default a
         millionth of each feature's own variance; none beside ``reg_covar``. 0 lets components shrink onto single
         samples, where the likelihood has no maximum, and leaves "auto" without a search. Far below the samples' own
-        variance (1e-11 of it in float32; in float64 1e-14, or ``reg_covar`` if that is less) a floor is always in force.
+        variance (1e-11 of it in float32; in float64 1e-14, or ``reg_covar`` if that is less) there always is a floor.
     random_state : int, numpy.random.Generator or None, default 0
         Seed of the start; the same number gives the same answer.
     progress : bool or callable, optional
@@ -323,14 +323,12 @@ def fit_samples(
 
 def _default_floor(rows: NDArray[Any], weights: NDArray[np.float64] | None, unit: float) -> NDArray[np.float64]:
     """A share of each feature's variance (d,), by some of the samples; of constant ones, of the mean variance."""
-    if not len(rows):
+    if not len(rows) or (weights is not None and not weights.any()):
         return np.array(0.0)
     some = slice(None, None, max(1, len(rows) // _SAMPLES_OF_FLOOR))
     samples, shares = rows[some].astype(np.float64) / unit, None if weights is None else weights[some]
     if shares is not None and not shares.any():
         samples, shares = rows / unit, weights
-        if weights is None or not weights.any():
-            return np.array(0.0)
     with np.errstate(all="ignore"):
         variances = np.average((samples - np.average(samples, axis=0, weights=shares)) ** 2, axis=0, weights=shares)
     if not variances.any() or not np.isfinite(variances).all():  # the core says what is wrong with such samples
