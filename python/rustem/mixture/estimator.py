@@ -445,8 +445,8 @@ class GaussianMixture(_Base):  # type: ignore[misc]  # scikit-learn has no types
         free, concentration = self.degrees_of_freedom_prior, self.weight_concentration_prior
         if concentration is not None and not concentration >= 1:
             raise InvalidInputError(
-                f"weight_concentration_prior is {concentration!r}: it must be at least 1, which is no prior; to do without "
-                "components that are not needed, choose their number by rustem.select_components"
+                f"weight_concentration_prior is {concentration!r}: it must be at least 1, which is no prior; to do "
+                "without components that are not needed, choose their number by rustem.select_components"
             )
         return {
             "frozen_means": prior_fitting.held("frozen_means", self.frozen_means, k),

@@ -53,7 +53,7 @@ impl Real for f32 {
     const BIAS_BITS: u32 = 128 << 23;
     const BIASED_INTEGER: Self = 8_388_608.0 + 128.0;
     const MANTISSA_BITS: u32 = 23;
-    const MIN_EXPONENT: Self = -125.0;
+    const MIN_EXPONENT: Self = -100.0;
     const LEAST_EXPONENT: Self = -100.0;
     const FAINT: Self = 8.673_617_4e-19; // 2^-60
     const LOWEST: Self = -1e37;
@@ -103,7 +103,7 @@ impl Real for f64 {
     const BIAS_BITS: u64 = 1024 << 52;
     const BIASED_INTEGER: Self = 4_503_599_627_370_496.0 + 1024.0;
     const MANTISSA_BITS: u32 = 52;
-    const MIN_EXPONENT: Self = -1021.0;
+    const MIN_EXPONENT: Self = -900.0;
     const LEAST_EXPONENT: Self = -900.0;
     const FAINT: Self = 1e-240;
     const LOWEST: Self = -1e300;
