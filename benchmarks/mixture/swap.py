@@ -99,8 +99,8 @@ def table(results: dict) -> str:
     setup = results["machine"]
     lines += [
         "",
-        f"Median {statistics.median(ratios):.1f} times, least {min(ratios):.1f}. Medians of {SEEDS} seeds, all defaults, "
-        f"{THREADS} threads each; likelihoods are rustem's less scikit-learn's, in nats per sample. {setup['cpu']}, "
+        f"Median {statistics.median(ratios):.1f} times, least {min(ratios):.1f}. Medians of {SEEDS} seeds, all "
+        f"defaults, {THREADS} threads each; likelihoods are rustem's less scikit-learn's, in nats per sample. {setup['cpu']}, "
         f"{setup['cpus']} CPUs, {setup['simd']}, scikit-learn {setup['versions']['scikit-learn']}. "
         "`python -m benchmarks.mixture.swap`",
     ]

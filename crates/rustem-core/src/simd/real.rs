@@ -21,7 +21,8 @@ pub trait Real: SimdFloatElement + Send + Sync + 'static {
     const BIASED_INTEGER: Self;
     /// Stored mantissa bits.
     const MANTISSA_BITS: u32;
-    /// Exponents below are taken for this one, whose power is nothing beside 1.
+    /// Exponents below are taken for this one, whose power is nothing beside 1; in double precision so far from denormal
+    /// numbers that its products with squares stay clear of them.
     const MIN_EXPONENT: Self;
     /// Smallest exponent of a density that kernels keep: products with it stay clear of denormal numbers.
     const LEAST_EXPONENT: Self;
@@ -53,7 +54,7 @@ impl Real for f32 {
     const BIAS_BITS: u32 = 128 << 23;
     const BIASED_INTEGER: Self = 8_388_608.0 + 128.0;
     const MANTISSA_BITS: u32 = 23;
-    const MIN_EXPONENT: Self = -100.0;
+    const MIN_EXPONENT: Self = -125.0;
     const LEAST_EXPONENT: Self = -100.0;
     const FAINT: Self = 8.673_617_4e-19; // 2^-60
     const LOWEST: Self = -1e37;
