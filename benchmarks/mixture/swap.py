@@ -100,8 +100,8 @@ def table(results: dict) -> str:
     lines += [
         "",
         f"Median {statistics.median(ratios):.1f} times, least {min(ratios):.1f}. Medians of {SEEDS} seeds, all "
-        f"defaults, {THREADS} threads each; likelihoods are rustem's less scikit-learn's, in nats per sample. {setup['cpu']}, "
-        f"{setup['cpus']} CPUs, {setup['simd']}, scikit-learn {setup['versions']['scikit-learn']}. "
+        f"defaults, {THREADS} threads each; likelihoods are rustem's less scikit-learn's, in nats per sample. "
+        f"{setup['cpu']}, {setup['cpus']} CPUs, {setup['simd']}, scikit-learn {setup['versions']['scikit-learn']}. "
         "`python -m benchmarks.mixture.swap`",
     ]
     return "\n".join(lines)
