@@ -19,7 +19,7 @@ from PIL import Image
 from rustem.exceptions import ImageError
 from rustem.images.compositing import Disposal, Patch
 from rustem.images.decoding import decode
-from rustem.images.orientation import exif_orientation
+from rustem.images.orientation import exif_orientation, without_warnings
 from rustem.images.picture import Picture, white_level
 
 if TYPE_CHECKING:
@@ -91,43 +91,48 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def parse_apng(data: bytes, name: str) -> Apng | None:
-    """Find the frames of a file; None of a PNG that is not animated. An image that is none of the frames is left out."""
-    n_frames = n_plays = 0
-    header, shared, frames, n_numbered = b"", [], [], 0
+    """Find the frames of a file, without an image that is none of them; None of a PNG that is not animated."""
+    n_frames = n_plays = n_numbered = 0
+    shared: list[bytes] = []
+    frames: list[_Frame] = []
     for kind, content in _chunks(data, name):
-        if kind == b"IHDR":
-            header = content
-        elif kind in _OF_PIXELS:
+        if kind in _OF_PIXELS:
             shared.append(_chunk(kind, content))
-        elif kind == b"acTL" and len(content) == 8:
+        elif kind == b"acTL":
             n_frames, n_plays = struct.unpack(">II", content)
         elif kind == b"IDAT":
             if not n_frames:
-                return None
+                break
             if frames:  # else this is the image for those who know no animations
                 frames[0].data.append(content)
-        elif n_frames and kind in (b"fcTL", b"fdAT"):
-            if len(content) < 4 or struct.unpack_from(">I", content)[0] != n_numbered:
-                raise _damaged(name, len(frames))
+        elif kind in (b"fcTL", b"fdAT"):
+            _add_numbered(frames, kind, content, n_numbered, name)
             n_numbered += 1
-            if kind == b"fcTL":
-                frames.append(_frame(content, name, len(frames)))
-            elif not frames:
-                raise _damaged(name, 0)
-            else:
-                frames[-1].data.append(content[4:])
     if not n_frames:
         return None
     if len(frames) != n_frames:
         raise ImageError(f"{name}: {len(frames)} of {n_frames} frames are there; get a complete copy of it")
-    width, height = struct.unpack_from(">II", header)
+    width, height, depth = struct.unpack_from(">II5s", data, len(PNG_MAGIC) + 8)
     for number, frame in enumerate(frames):
         fits = frame.x + frame.width <= width and frame.y + frame.height <= height
         if not (fits and frame.width and frame.height and frame.data):
             raise _damaged(name, number)
-    with Image.open(io.BytesIO(data)) as image:
-        orientation = exif_orientation(image)
-    return Apng(width, height, n_plays, frames, header[8:], shared, orientation, name)
+    with without_warnings():
+        image = Image.open(io.BytesIO(data))
+    with image:
+        return Apng(width, height, n_plays, frames, depth, shared, exif_orientation(image), name)
+
+
+def _add_numbered(frames: list[_Frame], kind: bytes, content: bytes, number: int, name: str) -> None:
+    """Add what a numbered chunk says: a new frame, or more data of the last one."""
+    if len(content) < 4 or struct.unpack_from(">I", content)[0] != number:
+        raise _damaged(name, len(frames))
+    if kind == b"fcTL":
+        frames.append(_frame(content, name, len(frames)))
+    elif frames:
+        frames[-1].data.append(content[4:])
+    else:
+        raise _damaged(name, 0)
 
 
 def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:

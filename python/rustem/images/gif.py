@@ -140,7 +140,7 @@ def _palette(data: bytes, start: int, flags: int, name: str) -> tuple[bytes, int
 
 def _sub_blocks(data: bytes, at: int, name: str) -> tuple[list[bytes], int]:
     """The blocks up to an empty one, and where it ends."""
-    blocks = []
+    blocks: list[bytes] = []
     while at < len(data):
         length = data[at]
         at += 1 + length

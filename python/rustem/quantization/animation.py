@@ -210,7 +210,8 @@ def _colors(frame: Quantization) -> NDArray[np.uint8]:
 
 
 def _painted(frame: Quantization) -> NDArray[np.uint8]:
-    return _colors(frame)[frame.labels]
+    painted: NDArray[np.uint8] = _colors(frame)[frame.labels]
+    return painted
 
 
 def _indexed(frames: list[Quantization]) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
@@ -223,10 +224,10 @@ def _indexed(frames: list[Quantization]) -> list[tuple[NDArray[np.uint8], NDArra
         clears.append(int(np.argmin(colors[:, 3])))
         transparent.append(bool((colors[:, 3] == 0)[frame.labels].any()))
     indexed = []
-    for frame, colors, clear, seen in zip(frames, tables, clears, transparent, strict=True):
+    for frame, table, clear, seen in zip(frames, tables, clears, transparent, strict=True):
         # An entry that the frame itself does not need lets others than browsers clear its area.
-        if clear < len(colors) - 1 or not (seen or (any(transparent) and len(colors) <= _GIF_COLORS)):
-            colors = colors[:-1]
+        spare = clear == len(table) - 1 and (seen or (any(transparent) and len(table) <= _GIF_COLORS))
+        colors = table if spare else table[:-1]
         if len(colors) > _GIF_COLORS:
             raise ImageError(
                 f"GIF holds {_GIF_COLORS} colours, not {len(colors)}: lower n_colors, or write .webp or .png"
