@@ -46,9 +46,7 @@ def decode_strictly(data):
     """Decode, and fail at whatever the specification does not allow."""
     assert data[:6] == b"GIF89a"
     width, height, flags, _background, aspect = struct.unpack_from("<HHBBB", data, 6)
-    assert width
-    assert height
-    assert aspect == 0
+    assert min(width, height) > 0 == aspect
     table, at = _table(data, 13, flags)
     canvas, control = np.zeros((height, width, 4), np.uint8), None
     found = Decoded([], [], None)
@@ -58,10 +56,7 @@ def decode_strictly(data):
             blocks, at = _blocks(data, at + 2)
             if label == 0xF9:
                 assert control is None, "two controls for one image"
-                assert [len(block) for block in blocks] == [4]
-                control = struct.unpack("<BHB", blocks[0])
-                assert control[0] >> 5 == 0
-                assert control[0] >> 2 & 7 in (0, 1, 2, 3)
+                control = _control(blocks)
             else:
                 assert label == 0xFF
                 assert blocks[0] == b"NETSCAPE2.0"
@@ -71,10 +66,8 @@ def decode_strictly(data):
             continue
         assert data[at] == 0x2C, f"{data[at : at + 6]} at {at} starts no block"
         x, y, w, h, flags = struct.unpack_from("<HHHHB", data, at + 1)
-        assert w > 0
-        assert h > 0
-        assert x + w <= width
-        assert y + h <= height
+        assert 0 < w <= width - x
+        assert 0 < h <= height - y
         assert not flags & 0x40, "interlaced"
         local, at = _table(data, at + 10, flags)
         colors = table if local is None else local
@@ -90,16 +83,21 @@ def decode_strictly(data):
         found.delays.append(delay)
         found.n_transparent_flags += packed & 1
         found.n_local_palettes += local is not None
-        match packed >> 2 & 7:
-            case 2:
-                area[...] = 0
-            case 3:
-                area[...] = before
+        if packed >> 2 & 7 > 1:
+            area[...] = 0 if packed >> 2 & 7 == 2 else before
         control = None
     assert control is None, "a control for no image"
     assert at == len(data) - 1, "bytes after the trailer"
     found.frames = np.array(found.frames)
     return found
+
+
+def _control(blocks):
+    assert [len(block) for block in blocks] == [4]
+    packed, delay, clear = struct.unpack("<BHB", blocks[0])
+    assert packed >> 5 == 0
+    assert packed >> 2 & 7 in (0, 1, 2, 3)
+    return packed, delay, clear
 
 
 def _table(data, at, flags):

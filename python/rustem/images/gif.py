@@ -27,6 +27,7 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _APPLICATION = 0xF9, 0xFF
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
+_NO_CONTROL: tuple[int, int | None, Disposal] = (0, None, Disposal.KEEP)
 _MOST = 2**16 - 1  # of all numbers: lengths, delays, repetitions
 
 
@@ -98,7 +99,7 @@ def parse_gif(data: bytes, name: str) -> Gif:
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     palette, at = _palette(data, 13, flags, name)
     frames: list[_Frame] = []
-    n_plays, delay, clear, disposal = 1, 0, None, Disposal.KEEP
+    n_plays, control = 1, _NO_CONTROL
     while at < len(data) and data[at] != _TRAILER:  # many writers forget the trailer
         kind = data[at]
         if kind == 0:  # padding
@@ -107,9 +108,8 @@ def parse_gif(data: bytes, name: str) -> Gif:
             blocks, end = _sub_blocks(data, at + 2, name)
             label = data[at + 1]
             if label == _CONTROL and blocks and len(blocks[0]) >= 4:
-                control, delay, index = struct.unpack_from("<BHB", blocks[0])
-                clear = index if control & 1 else None
-                disposal = _DISPOSALS.get(control >> 2 & 7, Disposal.KEEP)
+                flags, delay, index = struct.unpack_from("<BHB", blocks[0])
+                control = delay, index if flags & 1 else None, _DISPOSALS.get(flags >> 2 & 7, Disposal.KEEP)
             elif label == _APPLICATION and len(blocks) > 1 and blocks[0] in _LOOPING and len(blocks[1]) >= 3:
                 code, repetitions = struct.unpack_from("<BH", blocks[1])
                 n_plays = n_plays if code & 7 != 1 else repetitions and repetitions + 1
@@ -121,10 +121,12 @@ def parse_gif(data: bytes, name: str) -> Gif:
             own, start = _palette(data, at + 10, flags, name)
             _, at = _sub_blocks(data, start + 1, name)
             interlaced = bool(flags & 0x40)
-            frames.append(_Frame(x, y, w, h, interlaced, own or palette, data[start:at], delay, clear, disposal))
-            delay, clear, disposal = 0, None, Disposal.KEEP
+            frames.append(_Frame(x, y, w, h, interlaced, own or palette, data[start:at], *control))
+            control = _NO_CONTROL
         else:
             raise ImageError(f"{name}: the GIF is damaged after frame {len(frames) - 1}; get another copy of it")
+    if at >= len(data) and control is not _NO_CONTROL:
+        raise _truncated(name)
     if not frames:
         raise ImageError(f"{name}: the GIF has no frame; get a complete copy of it")
     return Gif(max(width, frames[0].x + frames[0].width), max(height, frames[0].y + frames[0].height), n_plays, frames)
