@@ -32,28 +32,46 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[list[Picture], list[int],
     """
     name = os.fsdecode(path)
     with reading(name):
-        with open(path, "rb") as file:
-            head = file.read(len(PNG_MAGIC))
-            animation: Gif | Apng | None = None
-            if head.startswith(GIF_MAGIC):
-                animation = parse_gif(head + file.read(), name)
-            elif head == PNG_MAGIC:
-                animation = parse_apng(head + file.read(), name)
+        animation = _parsed(path, name)
         if animation is not None:
             return _composed(animation, name), _whole(animation.durations), animation.n_plays
         with contextlib.suppress(UnidentifiedImageError), _opened(path) as image:
-            n_frames = getattr(image, "n_frames", 1)
-            if head != PNG_MAGIC and n_frames > 1:
+            n_frames = _n_frames(image)
+            if n_frames > 1:
                 _check_size(n_frames * image.width * image.height, n_frames, image.size, name)
                 pictures, durations = _decoded(image, name)
                 return pictures, _whole(durations), int(image.info.get("loop", 1))
     return [read(path)], [_UNTIMED], 1
 
 
+def count_frames(path: str | os.PathLike[str]) -> int:
+    """How many frames `read_frames` finds, without decoding any; 1 where a file is left to the reader of pictures."""
+    name = os.fsdecode(path)
+    with reading(name):
+        animation = _parsed(path, name)
+        if animation is not None:
+            return len(animation.frames)
+        with contextlib.suppress(UnidentifiedImageError), _opened(path) as image:
+            return _n_frames(image)
+    return 1
+
+
 def whole_steps(ends: Iterable[float | Fraction], unit: int) -> list[int]:
     """Times between moments, in whole units; moments are rounded, not times, so that their sum does not run off."""
     moments = [0, *(unit * math.floor(end / unit + Fraction(1, 2)) for end in ends)]
     return [end - start for start, end in itertools.pairwise(moments)]
+
+
+def _parsed(path: str | os.PathLike[str], name: str) -> Gif | Apng | None:
+    with open(path, "rb") as file:
+        head = file.read(len(PNG_MAGIC))
+        if head.startswith(GIF_MAGIC):
+            return parse_gif(head + file.read(), name)
+        return parse_apng(head + file.read(), name) if head == PNG_MAGIC else None
+
+
+def _n_frames(image: Image.Image) -> int:
+    return 1 if image.format == "PNG" else int(getattr(image, "n_frames", 1))  # APNG is parsed
 
 
 def _whole(durations: Iterable[float | Fraction]) -> list[int]:

@@ -156,11 +156,13 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: Display) -> None:
     """Reduce one picture or animation, write and report it."""
+    from rustem.images.frames import count_frames
     from rustem.quantization import quantize
     from rustem.quantization.animation import quantize_animation
 
     start = time.perf_counter()
-    moving = not args.side_by_side and job.output.suffix.lower() in _MOVING and _n_frames(job.photo) > 1
+    formats = {job.output.suffix.lower(), job.photo.suffix.lower()}
+    moving = not args.side_by_side and formats.issubset(_MOVING) and count_frames(job.photo) > 1
     made: Animation | Quantization
     if moving:
         made = quantize_animation(job.photo, args.n_colors, shared=not args.per_frame, **options)
@@ -204,19 +206,6 @@ def _report(record: dict[str, Any], args: argparse.Namespace, display: Display) 
         import json
 
         display.result(json.dumps(record))
-
-
-def _n_frames(photo: Path) -> int:
-    """How many frames a picture file has; 1 where it cannot be read, as the reader of pictures says why."""
-    from PIL import Image
-
-    if photo.suffix.lower() not in _MOVING:
-        return 1
-    try:
-        with Image.open(photo) as image:
-            return int(getattr(image, "n_frames", 1))
-    except Exception:
-        return 1
 
 
 def _record(job: Job, results: list[Quantization], size: int, seconds: float) -> dict[str, Any]:
