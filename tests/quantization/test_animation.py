@@ -319,8 +319,21 @@ class TestFilesOfFrames:
         frames = [np.random.default_rng(number).integers(0, 256, (20, 20, 3), np.uint8) for number in range(8)]
         rustem.quantize_animation(frames, 64, fps=5).save(tmp_path / "a.gif")
         data = (tmp_path / "a.gif").read_bytes()
-        (tmp_path / "a.gif").write_bytes(data[: 5 * len(data) // 8])
-        with pytest.raises(ImageError, match=r"a\.gif: the file is truncated"):
-            rustem.quantize_animation(tmp_path / "a.gif")
-        assert main(["quantize", str(tmp_path / "a.gif"), "-o", str(tmp_path / "out.gif")]) != 0
-        assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+        for eighths in (2, 5, 7):
+            (tmp_path / "a.gif").write_bytes(data[: eighths * len(data) // 8])
+            with pytest.raises(ImageError, match=r"a\.gif: the file is truncated"):
+                rustem.quantize_animation(tmp_path / "a.gif")
+            assert main(["quantize", str(tmp_path / "a.gif"), "-o", str(tmp_path / "out.gif")]) == 1
+            assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+
+    def test_the_command_counts_frames_alike(self, tmp_path, capsys, monkeypatch):
+        blocks = [image_block(0, 0, [[1]], control_block(1))] * 30
+        (tmp_path / "bomb.gif").write_bytes(gif_file(6000, 6000, *blocks))
+        assert main(["quantize", str(tmp_path / "bomb.gif"), "-o", str(tmp_path / "out.gif")]) == 1
+        message = capsys.readouterr().err.strip()
+        assert "refused before decoding: 30 frames of 6000 x 6000" in message
+        assert "\n" not in message
+        monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", None)
+        (tmp_path / "small.gif").write_bytes(gif_file(6, 6, *blocks))
+        assert main(["quantize", str(tmp_path / "small.gif"), "-o", str(tmp_path / "out.gif"), "--quiet"]) == 0
+        assert len(strictly(tmp_path / "out.gif").frames) == 30

@@ -124,7 +124,8 @@ def parse_gif(data: bytes, name: str) -> Gif:
             frames.append(_Frame(x, y, w, h, interlaced, own or palette, data[start:at], *control))
             control = _NO_CONTROL
         else:
-            raise ImageError(f"{name}: the GIF is damaged after frame {len(frames) - 1}; get another copy of it")
+            where = f"after frame {len(frames) - 1}" if frames else "before its first frame"
+            raise ImageError(f"{name}: the GIF is damaged {where}; get another copy of it")
     if at >= len(data) and control is not _NO_CONTROL:
         raise _truncated(name)
     if not frames:

@@ -43,9 +43,9 @@ class Animation:
     frames : list of Quantization
         Each frame whole, as it is shown.
     durations : list of int
-        Milliseconds that each is shown.
+        Milliseconds that each is shown; 100 where a file gives no time, or 0.
     loop : int
-        How often it is played; 0 for ever.
+        How often it is played, in all formats; 0 for ever.
     """
 
     frames: list[Quantization]
@@ -81,7 +81,7 @@ class Animation:
         if n_brief and len(durations) > 1:
             other = ", or write .webp or .png" if min(self.durations) > _TOO_BRIEF else ""
             warnings.warn(
-                f"{name}: {n_brief} of {len(durations)} frames last {_TOO_BRIEF} ms or less, but browsers show such "
+                f"{os.path.basename(name)}: {n_brief} of {len(durations)} frames last {_TOO_BRIEF} ms or less, but browsers show such "
                 f"frames for 100 ms; show fewer frames a second{other}",
                 UserWarning,
                 stacklevel=2,
@@ -116,8 +116,8 @@ def quantize_animation(
     Parameters
     ----------
     path : str or path-like; or list of paths, PIL images or arrays
-        The file; of one with a single frame, that is taken. Or the frames in their order, all of one size, which
-        become 8-bit RGB, with alpha where any has it.
+        The file, whose frames are taken as browsers show them; of one with a single frame, that is taken. Or the
+        frames in their order, all of one size. They become 8-bit RGB, with alpha where any has it.
     n_colors : int, default 256
         Number of colours of each palette.
     shared : bool, default True
@@ -136,7 +136,8 @@ def quantize_animation(
     Raises
     ------
     ImageError
-        The file cannot be read.
+        The file cannot be read, or is damaged in any frame; its frames have more pixels, together, than Pillow's limit,
+        twice ``PIL.Image.MAX_IMAGE_PIXELS``.
     InvalidInputError
         Wrong arguments; frames of several sizes.
 
