@@ -81,8 +81,8 @@ class Animation:
         if n_brief and len(durations) > 1:
             other = ", or write .webp or .png" if min(self.durations) > _TOO_BRIEF else ""
             warnings.warn(
-                f"{os.path.basename(name)}: {n_brief} of {len(durations)} frames last {_TOO_BRIEF} ms or less, but browsers show such "
-                f"frames for 100 ms; show fewer frames a second{other}",
+                f"{os.path.basename(name)}: {n_brief} of {len(durations)} frames last {_TOO_BRIEF} ms or less, "
+                f"but browsers show such frames for 100 ms; show fewer frames a second{other}",
                 UserWarning,
                 stacklevel=2,
             )
