@@ -1,11 +1,8 @@
-"""GIF as its specification says and browsers show it: animations put together, and written block by block.
+"""GIF's blocks: animations read and written frame by frame, with Pillow for the compression of each.
 
-Pillow packs and unpacks the pixels. Its own animations fill cleared areas with the background's color, let frames be
-larger than the canvas, and write a second header where a frame shows nothing.
-
-References
-----------
-.. [1] CompuServe, "Graphics Interchange Format, Version 89a", 1990.
+CompuServe, "Graphics Interchange Format, version 89a", 1990. Where files leave the standard, what browsers do is done:
+the canvas grows to hold the first frame, later ones are cut off at it; cleared areas become transparent, whatever the
+background color; a repetition count of n is n + 1 times; the fourth way of disposal is the third.
 """
 
 from __future__ import annotations
@@ -13,219 +10,234 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from rustem.exceptions import ImageError
+from rustem.images.compositing import Disposal, Patch
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_IMAGE, _EXTENSION, _END = 0x2C, 0x21, 0x3B
+GIF_MAGIC = (b"GIF87a", b"GIF89a")
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _APPLICATION = 0xF9, 0xFF
-_HAS_TABLE, _INTERLACED = 0x80, 0x40
-_CLEAR, _PREVIOUS = 2, 3  # what becomes of a frame's place when its time is over
-_MOST_DELAY = 65535
-# Of a file of one frame, for Pillow to unpack: any table that is not grey.
-_ANY_TABLE = bytes(range(256)) * 3
+_LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
+_NO_CONTROL: tuple[int, int | None, Disposal] = (0, None, Disposal.KEEP)
+_MOST = 2**16 - 1  # of all numbers: lengths, delays, repetitions
 
 
-class GifFrame(NamedTuple):
-    """A frame as it is stored: where it lies on the canvas, and how it is shown."""
+@dataclass(frozen=True)
+class _Frame:
+    """An image block, and the control block before it."""
 
-    box: tuple[int, int, int, int]
-    """Left, top, width and height."""
-    flags: int
-    table: NDArray[np.uint8]
-    """Colors (256, 3)."""
-    packed: bytes
-    """The indices, packed."""
+    x: int
+    y: int
+    width: int
+    height: int
+    interlaced: bool
+    palette: bytes
+    data: bytes  # compressed, in sub-blocks, the size of the first codes before them
     delay: int
-    """Hundredths of a second."""
-    disposal: int
-    transparent: int
-    """The index that shows nothing, or -1."""
+    clear: int | None
+    disposal: Disposal
+
+
+@dataclass(frozen=True)
+class Gif:
+    """A GIF file of which nothing is decoded yet."""
+
+    width: int
+    height: int
+    n_plays: int
+    frames: list[_Frame]
+    orientation: int = 1
 
     @property
-    def milliseconds(self) -> int:
-        """How long it is shown."""
-        return 10 * self.delay
+    def n_pixels(self) -> int:
+        """How many pixels are decoded and composed, all frames together."""
+        return sum(max(self.width * self.height, frame.width * frame.height) for frame in self.frames)
 
+    @property
+    def durations(self) -> list[int]:
+        """Milliseconds of each frame."""
+        return [10 * frame.delay for frame in self.frames]
 
-class GifAnimation(NamedTuple):
-    """An animation as it is stored."""
-
-    size: tuple[int, int]
-    """Width and height of the canvas."""
-    frames: list[GifFrame]
-    loop: int
-    """How often it is played; 0 for ever."""
-
-    def composed(self) -> Iterator[NDArray[np.uint8]]:
-        """The frames (H, W, 4) as they are shown, over transparency."""
-        width, height = self.size
-        canvas = np.zeros((height, width, 4), np.uint8)
+    def patches(self) -> Iterator[Patch]:
+        """The frames' own pixels, decoded one by one."""
         for frame in self.frames:
-            before = canvas.copy() if frame.disposal == _PREVIOUS else None
-            left, top, frame_width, frame_height = frame.box
-            place = canvas[top : top + frame_height, left : left + frame_width]
-            index = _unpacked(frame)[: place.shape[0], : place.shape[1]]
-            shown = index != frame.transparent
-            place[shown, :3] = frame.table[index[shown]]
-            place[shown, 3] = 255
-            yield canvas.copy()
-            if before is not None:
-                canvas = before
-            elif frame.disposal == _CLEAR:
-                place[:] = 0
+            colors = np.full((256, 4), 255, np.uint8)  # without any palette, greys
+            colors[:, :3] = np.arange(256)[:, np.newaxis]
+            if frame.palette:
+                entries = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
+                colors[:, :3] = 0
+                colors[: len(entries), :3] = entries
+            if frame.clear is not None:
+                colors[frame.clear] = 0
+            yield Patch(colors[_indices(frame)], frame.x, frame.y, True, frame.disposal)
 
 
-class GifCanvas(NamedTuple):
-    """What is to be written of a frame: the entry (H, W) of each pixel, -1 where it shows nothing, and the colors."""
-
-    labels: NDArray[np.integer[Any]]
-    palette: NDArray[np.uint8]
-
-
-def parse(data: bytes) -> GifAnimation:
-    """The blocks of a file, nothing unpacked.
-
-    The canvas is the logical screen, or the first frame where that does not fit into it.
-
-    Raises
-    ------
-    EOFError
-        The file is truncated.
-    ValueError
-        It holds no frame.
-    """
-    if data[:3] != b"GIF" or len(data) < 13:
-        raise EOFError
-    width, height, flags, _, _ = struct.unpack_from("<HHBBB", data, 6)
-    place, common = _table(data, 13, flags)
-    frames, loop, control = [], 1, (0, 0, 0)
-    while place < len(data) and data[place] in (_IMAGE, _EXTENSION):
-        if data[place] == _EXTENSION:
-            kind, blocks, place = data[place + 1], *_sub_blocks(data, place + 2)
-            if kind == _CONTROL and blocks and len(blocks[0]) == 4:
-                control = struct.unpack("<BHB", blocks[0])
-            elif kind == _APPLICATION and blocks[:1] == [b"NETSCAPE2.0"] and blocks[1:] and blocks[1][:1] == b"\1":
-                repeats = int.from_bytes(blocks[1][1:3], "little")
-                loop = repeats + 1 if repeats else 0
-            continue
-        if place + 10 > len(data):
-            raise EOFError
-        *box, image_flags = struct.unpack_from("<HHHHB", data, place + 1)
-        begin, table = _table(data, place + 10, image_flags)
-        _, place = _sub_blocks(data, begin + 1)
-        how, delay, index = control
-        transparent = index if how & 1 else -1
-        table = common if table is None else table
-        packed = data[begin:place]
-        frames.append(
-            GifFrame(
-                tuple(box), image_flags, _GREYS if table is None else table, packed, delay, how >> 2 & 7, transparent
-            )
-        )
-        control = (0, 0, 0)
-    if not frames:
-        raise EOFError if place >= len(data) else ValueError("it holds no frame")
-    left, top, first_width, first_height = frames[0].box
-    return GifAnimation((max(width, left + first_width), max(height, top + first_height)), frames, loop)
-
-
-_GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
-
-
-def _table(data: bytes, place: int, flags: int) -> tuple[int, NDArray[np.uint8] | None]:
-    """Where the table of colors ends, and the table, filled up with black; None where there is none."""
-    if not flags & _HAS_TABLE:
-        return place, None
-    end = place + 3 * (2 << (flags & 7))
-    if end > len(data):
-        raise EOFError
-    table = np.zeros((256, 3), np.uint8)
-    stored = np.frombuffer(data[place:end], np.uint8).reshape(-1, 3)
-    table[: len(stored)] = stored
-    return end, table
-
-
-def _sub_blocks(data: bytes, place: int) -> tuple[list[bytes], int]:
-    blocks = []
-    while place < len(data) and data[place]:
-        end = place + 1 + data[place]
-        blocks.append(data[place + 1 : end])
-        place = end
-    if place >= len(data):
-        raise EOFError
-    return blocks, place + 1
-
-
-def _unpacked(frame: GifFrame) -> NDArray[np.uint8]:
-    _, _, width, height = frame.box
-    if not width or not height:
-        return np.zeros((height, width), np.uint8)
-    head = struct.pack("<6sHHBBB", b"GIF89a", width, height, _HAS_TABLE | 7, 0, 0) + _ANY_TABLE
-    descriptor = struct.pack("<BHHHHB", _IMAGE, 0, 0, width, height, frame.flags & _INTERLACED)
-    with Image.open(io.BytesIO(head + descriptor + frame.packed + bytes([_END])), formats=["GIF"]) as image:
+def _indices(frame: _Frame) -> NDArray[np.uint8]:
+    """Decoded by Pillow, as the only image of a file, which without a palette is grey."""
+    if not frame.width or not frame.height:
+        return np.zeros((frame.height, frame.width), np.uint8)
+    size = struct.pack("<HH", frame.width, frame.height)
+    place = struct.pack("<BHH", _IMAGE, 0, 0) + size + bytes([0x40 * frame.interlaced])
+    file = io.BytesIO(b"GIF89a" + size + bytes(3) + place + frame.data + bytes([_TRAILER]))
+    with Image.open(file, formats=["GIF"]) as image:
         return np.asarray(image)
 
 
-def encode(canvases: Sequence[GifCanvas], delays: Sequence[int], loop: int) -> bytes:
-    """The file of an animation, or of one picture.
+def parse_gif(data: bytes, name: str) -> Gif:
+    """Find the frames of a file; what comes after the trailer is no part of it."""
+    if len(data) < 13:
+        raise _truncated(name)
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    palette, at = _palette(data, 13, flags, name)
+    frames: list[_Frame] = []
+    n_plays, control = 1, _NO_CONTROL
+    while at < len(data) and data[at] != _TRAILER:  # many writers forget the trailer
+        kind = data[at]
+        if kind == 0:  # padding
+            at += 1
+        elif kind == _EXTENSION:
+            blocks, end = _sub_blocks(data, at + 2, name)
+            label = data[at + 1]
+            if label == _CONTROL and blocks and len(blocks[0]) >= 4:
+                flags, delay, index = struct.unpack_from("<BHB", blocks[0])
+                control = delay, index if flags & 1 else None, _DISPOSALS.get(flags >> 2 & 7, Disposal.KEEP)
+            elif label == _APPLICATION and len(blocks) > 1 and blocks[0] in _LOOPING and len(blocks[1]) >= 3:
+                code, repetitions = struct.unpack_from("<BH", blocks[1])
+                n_plays = n_plays if code & 7 != 1 else repetitions and repetitions + 1
+            at = end
+        elif kind == _IMAGE:
+            if at + 11 > len(data):
+                raise _truncated(name)
+            x, y, w, h, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            own, start = _palette(data, at + 10, flags, name)
+            _, at = _sub_blocks(data, start + 1, name)
+            interlaced = bool(flags & 0x40)
+            frames.append(_Frame(x, y, w, h, interlaced, own or palette, data[start:at], *control))
+            control = _NO_CONTROL
+        else:
+            where = f"after frame {len(frames) - 1}" if frames else "before its first frame"
+            raise ImageError(f"{name}: the GIF is damaged {where}; get another copy of it")
+    if at >= len(data) and control is not _NO_CONTROL:
+        raise _truncated(name)
+    if not frames:
+        raise ImageError(f"{name}: the GIF has no frame; get a complete copy of it")
+    return Gif(max(width, frames[0].x + frames[0].width), max(height, frames[0].y + frames[0].height), n_plays, frames)
+
+
+def _palette(data: bytes, start: int, flags: int, name: str) -> tuple[bytes, int]:
+    """The colors at a place, where flags say that there are any, and where they end."""
+    end = start + (6 << (flags & 7) if flags & 0x80 else 0)
+    if end > len(data):
+        raise _truncated(name)
+    return data[start:end], end
+
+
+def _sub_blocks(data: bytes, at: int, name: str) -> tuple[list[bytes], int]:
+    """The blocks up to an empty one, and where it ends."""
+    blocks: list[bytes] = []
+    while at < len(data):
+        length = data[at]
+        at += 1 + length
+        if not length:
+            return blocks, at
+        blocks.append(data[at - length : at])
+    raise _truncated(name)
+
+
+def _truncated(name: str) -> ImageError:
+    return ImageError(f"{name}: the file is truncated; get a complete copy of it")
+
+
+# Pillow writes animations too, but drops frames that are like the one before, writes a second header in the midst of a
+# file where nothing is left of a frame, and takes counts of repetitions for times.
+def write_gif(
+    file: BinaryIO, frames: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]], delays: list[int], n_plays: int
+) -> None:
+    """Write an animation: of each frame what changes.
 
     Parameters
     ----------
-    canvases : list of GifCanvas
-        The frames, of one size. Palettes have up to 256 colors, 255 where a pixel of that frame shows nothing.
+    file : binary file
+        Where to write.
+    frames : list of (indices, palette)
+        Whole frames (H, W) of one size; up to 256 colors (k, 4) with alpha of 0 or 255. The first palette is that of
+        the file; others are stored with their frames.
     delays : list of int
-        Hundredths of a second that each is shown; 0 for one picture.
-    loop : int
+        Hundredths of a second.
+    n_plays : int
         How often it is played; 0 for ever.
     """
-    height, width = canvases[0].labels.shape
-    palette = canvases[0].palette
-    shared = all(np.array_equal(each.palette, palette) for each in canvases)
-    clear = any((each.labels < 0).any() for each in canvases)
-    flags, table = _stored_table(palette, clear=clear) if shared else (0, b"")
-    parts = [struct.pack("<6sHHBBB", b"GIF89a", width, height, flags, 0, 0), table]
-    if loop != 1:  # a file that does not say so is played once
-        repeats = min(loop - 1, 65535) if loop else 0
-        parts.append(struct.pack("<BBB11sBBHB", _EXTENSION, _APPLICATION, 11, b"NETSCAPE2.0", 3, 1, repeats, 0))
-    shown: NDArray[np.uint8] | None = None
-    for canvas, delay in zip(canvases, delays, strict=True):
-        left, top, right, bottom = 0, 0, width, height
-        if not clear:  # frames stay, and the next one is what differs; else each has the canvas to itself
-            colors = canvas.palette[canvas.labels]
-            if shown is not None:
-                changed = np.any(colors != shown, axis=2)
-                (top, bottom), (left, right) = _extent(changed, axis=1), _extent(changed, axis=0)
-            shown = colors
-        index = canvas.labels[top:bottom, left:right]
-        none = len(canvas.palette) if clear and len(canvas.palette) < 256 else -1
-        how = (_CLEAR if clear else 1) << 2 | (none >= 0)
-        if len(canvases) > 1 or none >= 0:
-            delay = min(int(delay), _MOST_DELAY)  # noqa: PLW2901
-            parts.append(struct.pack("<BBBBHBB", _EXTENSION, _CONTROL, 4, how, delay, max(none, 0), 0))
-        flags, table = (0, b"") if shared else _stored_table(canvas.palette, clear=none >= 0)
-        parts.append(struct.pack("<BHHHHB", _IMAGE, left, top, right - left, bottom - top, flags))
-        parts += [table, _packed(np.where(index < 0, max(none, 0), index).astype(np.uint8))]
-    return b"".join([*parts, bytes([_END])])
+    height, width = frames[0][0].shape
+    if max(width, height) > _MOST:
+        raise ValueError(f"GIF holds up to {_MOST} × {_MOST} pixels")
+    if max(delays) > _MOST:
+        raise ValueError(f"GIF shows a frame for {_MOST / 100:g} seconds at most")
+    of_file = _table(frames[0][1])
+    file.write(b"GIF89a" + struct.pack("<HH", width, height) + bytes([_flags(of_file), 0, 0]) + of_file)
+    if n_plays != 1:
+        repetitions = min(max(n_plays - 1, 0), _MOST)
+        looping = bytes([_EXTENSION, _APPLICATION, 11]) + _LOOPING[0] + struct.pack("<BBH", 3, 1, repetitions) + b"\0"
+        file.write(looping)
+    visible, shown = _visible(*frames[0]), np.zeros((height, width), np.uint32)
+    for number, (indices, palette) in enumerate(frames):
+        following = _visible(*frames[(number + 1) % len(frames)])
+        # What shows through a later frame has to be cleared after this one, so it is drawn within this one's rectangle.
+        vanishing = (visible > 0) & (following == 0)
+        clears = bool(vanishing.any())
+        rows, columns = _rectangle((visible != shown) | vanishing) if number else (slice(0, height), slice(0, width))
+        clear = np.flatnonzero(palette[:, 3] == 0)
+        control = (2 if clears else 1) << 2 | (len(clear) > 0)
+        index = int(clear[0]) if len(clear) else 0
+        file.write(struct.pack("<BBBBHBB", _EXTENSION, _CONTROL, 4, control, delays[number], index, 0))
+        patch = np.ascontiguousarray(indices[rows, columns])
+        own = _table(palette)
+        flags = b"\0" if own == of_file else bytes([_flags(own)]) + own
+        file.write(struct.pack("<BHHHH", _IMAGE, columns.start, rows.start, patch.shape[1], patch.shape[0]) + flags)
+        file.write(_compressed(patch))
+        shown = visible
+        if clears:
+            shown = shown.copy()
+            shown[rows, columns] = 0
+        visible = following
+    file.write(bytes([_TRAILER]))
 
 
-def _stored_table(palette: NDArray[np.uint8], *, clear: bool) -> tuple[int, bytes]:
-    """The flags that tell the table's size, and the table, of a power of two."""
-    bits = min(8, max(1, (len(palette) + clear - 1).bit_length()))
-    return _HAS_TABLE | (bits - 1), palette.tobytes().ljust(3 * 2**bits, b"\0")
+def _visible(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """What is seen (H, W): a number for each color, 0 for transparency."""
+    entries = palette.astype(np.uint32)
+    numbers = (entries[:, 0] << 16 | entries[:, 1] << 8 | entries[:, 2]) + 1
+    return np.where(entries[:, 3] > 0, numbers, 0).astype(np.uint32)[indices]
 
 
-def _extent(changed: NDArray[np.bool_], axis: int) -> tuple[int, int]:
-    """The first of the lines in which something changed, and that after the last; one where nothing did."""
-    where = np.flatnonzero(changed.any(axis=axis))
-    return (int(where[0]), int(where[-1]) + 1) if len(where) else (0, 1)
+def _rectangle(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest that holds all; a pixel where there is nothing, as an image has to have one."""
+    if not inside.any():
+        return slice(0, 1), slice(0, 1)
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _packed(index: NDArray[np.uint8]) -> bytes:
+def _table(palette: NDArray[np.uint8]) -> bytes:
+    """Colors up to a power of two."""
+    length = max(2, 1 << (len(palette) - 1).bit_length())
+    return palette[:, :3].tobytes().ljust(3 * length, b"\0")
+
+
+def _flags(table: bytes) -> int:
+    return 0x80 | (len(table) // 3).bit_length() - 2
+
+
+def _compressed(indices: NDArray[np.uint8]) -> bytes:
+    """The data of an image block, as Pillow compresses it."""
     file = io.BytesIO()
-    Image.fromarray(index).save(file, "GIF", interlace=False, optimize=False)
-    return parse(file.getvalue()).frames[0].packed
+    Image.fromarray(indices).save(file, "GIF", optimize=False, interlace=False)
+    return parse_gif(file.getvalue(), "a frame").frames[0].data

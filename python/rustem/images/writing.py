@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from rustem.arguments import check_choice, check_path_first
+from rustem.arguments import check_choice, check_path_first, warn_caller
 from rustem.atomic_write import write_atomically
 from rustem.exceptions import ImageError, InvalidInputError
 from rustem.images.display import holds_bytes
@@ -110,8 +110,10 @@ def write(
         write_atomically(path, lambda file: file.write(png16.encode(joined, profile, metadata.dpi)), overwrite)
         return
     if kind == "GIF":
-        packed = _as_gif(colors, opacity)
-        write_atomically(path, lambda file: file.write(packed), overwrite)
+        from rustem.images import gif
+
+        frame = _as_gif(name, colors, opacity)
+        write_atomically(path, lambda file: gif.write_gif(file, [frame], [0], 1), overwrite)
         return
     image, options = Image.fromarray(joined), dict(_SAVE_OPTIONS.get(kind, {}))
     if metadata.dpi is not None and kind in _TAKE_DPI:
@@ -227,26 +229,31 @@ def write_indexed(
         return
     from rustem.images import gif
 
-    seen = levels >= _HALF
-    rank = np.where(seen, np.cumsum(seen) - 1, -1)
-    canvas = gif.GifCanvas(rank[numbers], np.ascontiguousarray(np.broadcast_to(table[seen], (int(seen.sum()), 3))))
-    write_atomically(path, lambda file: file.write(gif.encode([canvas], [0], 1)), overwrite)
+    colored = np.zeros((len(table), 4), np.uint8)
+    colored[:, :3], colored[:, 3] = table, np.where(levels < _HALF, 0, 255)
+    clear = np.flatnonzero(levels < _HALF)
+    if len(clear):  # GIF has one entry for what is clear
+        numbers = np.where(levels[numbers] < _HALF, clear[0], numbers).astype(np.uint8)
+    write_atomically(path, lambda file: gif.write_gif(file, [(numbers, colored)], [0], 1), overwrite)
 
 
-def _as_gif(colors: NDArray[np.uint8], opacity: NDArray[np.uint8] | None) -> bytes:
-    """A picture as GIF: exact where 256 entries are enough, else in colors that Pillow chooses."""
-    from rustem.images import gif
-
+def _as_gif(
+    name: str, colors: NDArray[np.uint8], opacity: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Indices (H, W) and colors with alpha (k, 4): exact where 256 entries are enough, else as Pillow chooses them."""
     seen = np.ones(colors.shape[:2], bool) if opacity is None else opacity >= _HALF
     shown = np.broadcast_to(np.atleast_3d(colors), (*seen.shape, 3))[seen]
     most = 256 - int(not seen.all())
     palette, labels = np.unique(shown, axis=0, return_inverse=True)
     if len(palette) > most:
+        warn_caller(f"{name}: GIF holds {most} of its {len(palette)} colors; write a .png or .webp file", UserWarning)
         image = Image.fromarray(shown[np.newaxis]).quantize(most)
-        labels, palette = np.asarray(image), np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)
-    index = np.full(seen.shape, -1)
+        labels, palette = np.asarray(image), np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)[:most]
+    table = np.zeros((len(palette) + int(not seen.all()), 4), np.uint8)
+    table[: len(palette), :3], table[: len(palette), 3] = palette, 255
+    index = np.full(seen.shape, len(palette), np.uint16)
     index[seen] = labels.ravel()
-    return gif.encode([gif.GifCanvas(index, palette if len(palette) else np.zeros((1, 3), np.uint8))], [0], 1)
+    return index.astype(np.uint8), table
 
 
 def _entries(

@@ -183,11 +183,13 @@ def _listed(colors: str) -> Palette:
 
 def _one(job: Job, args: argparse.Namespace, options: dict[str, Any], display: Display) -> None:
     """Reduce one picture or animation, write and report it."""
+    from rustem.images.frames import count_frames
     from rustem.quantization import quantize
     from rustem.quantization.animation import quantize_animation
 
     start = time.perf_counter()
-    n_frames = _n_frames(job.source) if args.page is None else 1
+    readable = args.page is None and (not job.source.suffix or job.source.suffix.lower() in _MOVING)
+    n_frames = count_frames(job.source) if readable else 1
     moving = n_frames > 1 and not args.side_by_side and (not job.targets or job.output.suffix.lower() in _MOVING)
     made: Animation | Quantization
     if moving:
@@ -235,19 +237,6 @@ def _report(record: dict[str, Any], args: argparse.Namespace, display: Display) 
         import json
 
         display.result(json.dumps(record))
-
-
-def _n_frames(photo: Path) -> int:
-    """How many frames a picture file has; 1 where it cannot be read, as the reader of pictures says why."""
-    from rustem.images.formats import open_image
-
-    if photo.suffix and photo.suffix.lower() not in _MOVING:
-        return 1
-    try:
-        with open(photo, "rb") as file, open_image(file) as image:
-            return int(getattr(image, "n_frames", 1))
-    except Exception:
-        return 1
 
 
 def _record(job: Job, results: list[Quantization], size: int, seconds: float) -> dict[str, Any]:
