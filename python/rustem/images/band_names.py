@@ -1,4 +1,4 @@
-"""What channels are called, where the file says it: GDAL's descriptions, OME-XML's channels, ImageJ's labels."""
+"""What channels are called, as files say it: GDAL's descriptions, OME-XML's channels, ImageJ's labels."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ def names_of_gdal(text: object) -> tuple[str, ...]:
             if item.get("role") == "description":
                 names[int(item.get("sample", 0))] = item.text or ""
     return _checked(names[number] for number in sorted(names)) if sorted(names) == list(range(len(names))) else ()
+
+
+def gdal_of_names(names: Iterable[str]) -> str:
+    """What GDAL's tag holds for bands of these names."""
+    from xml.etree import ElementTree
+
+    root = ElementTree.Element("GDALMetadata")
+    for number, name in enumerate(names):
+        item = ElementTree.SubElement(root, "Item", name="DESCRIPTION", sample=str(number), role="description")
+        item.text = name
+    return ElementTree.tostring(root, encoding="unicode").encode("ascii", "xmlcharrefreplace").decode()
 
 
 def names_of_stack(tiff: Any, series: int) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from rustem.images import tiff_codecs
 from rustem.images.choice import EVERYTHING, Choice, check_part
 from rustem.images.color_models import cmyk_to_rgb, lab_to_rgb
 from rustem.images.color_profiles import in_srgb
-from rustem.images.metadata import calibrated, metadata_of_page, tags_to_write, without_data
+from rustem.images.metadata import calibrated, metadata_of_page, without_data
 from rustem.images.orientation import upright_picture
-from rustem.images.picture import NO_METADATA, Metadata, Picture, in_plain_type, max_pixels, white_level
+from rustem.images.picture import Metadata, Picture, in_plain_type, max_pixels, white_level
 from rustem.images.stored_arrays import MANY_CHANNELS, channels_last
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ _REDUCED, _MASK = 1, 4
 _GREY_OR_RGB, _CMYK, _CIELAB, _ICCLAB = (0, 1, 2), 5, 8, 9
 # Axes that planes of a volume lie along, the likeliest first: depth, time, and what writers leave without a name.
 _DEPTH_AXES = "ZTQIRHAPE"
-# Beyond it, offsets do not fit the 32 bits of the TIFF that ImageJ reads.
-_MOST_BYTES_OF_IMAGEJ = 2**32 - 2**25
-_NO_UUID = "urn:uuid:00000000-0000-0000-0000-000000000000"
 # Fewer pages of one size are no stack: front and back of a sheet.
 _FEW_PLANES = 3
 # Beginnings of descriptions that tell of more planes than the file has pages.
@@ -389,84 +386,6 @@ def _volume(
     if alpha is not None:
         alpha = None if (alpha == white_level(alpha.dtype)).all() else np.ascontiguousarray(alpha)
     return in_srgb(Picture(np.ascontiguousarray(values), alpha, profile, name, mask, metadata))
-
-
-def write_tiff(
-    file: BinaryIO,
-    colors: NDArray[Any],
-    opacity: NDArray[Any] | None,
-    profile: bytes | None,
-    metadata: Metadata = NO_METADATA,
-    *,
-    name: str = "the file",
-    ome: bool = False,
-    color_table: NDArray[np.uint8] | None = None,
-) -> None:
-    """Write a picture (H, W[, C]) or a volume (D, H, W, C) of any plain type.
-
-    Volumes, and pictures whose pixels have a size in micrometers, are written as ImageJ's stacks where their type can
-    be, without compression as ImageJ asks; all else is packed by zlib. ``ome`` writes OME-TIFF. ``color_table``
-    (k, 3), of pictures without channels, is one of up to 256 colours for their values.
-    """
-    volume = colors.ndim == 4
-    if volume and colors.shape[3] == 1:
-        colors = colors[..., 0]
-    channels = colors.ndim - int(volume) == 3
-    rgb = channels and colors.shape[-1] == 3
-    imagej = not ome and opacity is None and _is_for_imagej(colors, volume, metadata)
-    extra = ["unspecified"] * (0 if rgb or not channels else colors.shape[-1] - 1)
-    samples = channels and (rgb or not (ome or imagej))
-    if rgb and imagej and colors.dtype != np.uint8:
-        samples, rgb, extra = False, False, []
-    if opacity is not None:
-        colors = colors if channels else colors[..., np.newaxis]
-        colors = np.concatenate([colors, opacity[..., np.newaxis]], axis=-1)
-        extra, channels, samples = [*extra, "unassalpha"], True, True
-    axes = ("Z" if volume else "") + "YX" + ("S" if samples else "")
-    if channels and not samples:  # a plane for each channel
-        colors, axes, extra = np.moveaxis(colors, -1, int(volume)), axes.replace("YX", "CYX"), []
-    described: dict[str, Any] = {"axes": axes} if volume or ome or imagej else {}
-    resolution, unit = metadata.dpi, None if metadata.dpi is None else "INCH"
-    if metadata.spacing is not None and described:
-        depth, down, across = metadata.spacing
-        if imagej:
-            resolution, unit = (1 / across, 1 / down), None
-            described |= {"unit": "micron"} | ({"spacing": depth} if depth else {})
-        elif ome:
-            sizes = {axis: size for axis, size in zip("ZYX", metadata.spacing, strict=True) if size}
-            described |= {f"PhysicalSize{axis}": size for axis, size in sizes.items()}
-            described |= {f"PhysicalSize{axis}Unit": "µm" for axis in sizes}
-        else:
-            described |= {"unit": "micron", "spacing": metadata.spacing}
-    if ome:
-        described["UUID"] = _NO_UUID  # the same picture makes the same file
-    photometric, table = "rgb" if rgb else "minisblack", None
-    if color_table is not None and colors.dtype == np.uint8 and not channels:
-        photometric, table = "palette", np.zeros((3, 256), np.uint16)
-        table[:, : len(color_table)] = color_table.T.astype(np.uint16) * 257
-    tifffile_module(name).imwrite(
-        file,
-        colors,
-        photometric=photometric,
-        planarconfig="contig" if samples else None,
-        extrasamples=extra,
-        colormap=table,
-        compression=None if imagej else "zlib",
-        resolution=resolution,
-        resolutionunit=unit,
-        extratags=([] if profile is None else [(34675, 7, len(profile), profile, True)]) + tags_to_write(metadata),
-        metadata=described or None,
-        software=False,
-        imagej=imagej,
-        ome=ome,
-    )
-
-
-def _is_for_imagej(colors: NDArray[Any], volume: bool, metadata: Metadata) -> bool:
-    """Whether ImageJ has a use for this, and a type."""
-    if not volume and (metadata.spacing is None or metadata.tags):
-        return False
-    return colors.dtype in (np.uint8, np.uint16, np.float32) and colors.nbytes < _MOST_BYTES_OF_IMAGEJ
 
 
 def _divided(values: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:

@@ -86,7 +86,7 @@ def write(
     name, kind = os.fsdecode(path), _format_of(path)
     colors, opacity = _checked(name, pixels, alpha, volumes=kind == "TIFF")
     if kind == "TIFF":
-        from rustem.images.tiff import write_tiff
+        from rustem.images.tiff_writing import write_tiff
 
         kept = metadata if representable(metadata.nodata, colors.dtype) else replace(metadata, nodata=None)
         ome = _is_ome(name)
@@ -353,7 +353,7 @@ def write_labels(
         return
     table = _label_colors(name, colors, highest, labels_from, depth)
     if kind == "TIFF":
-        from rustem.images.tiff import write_tiff
+        from rustem.images.tiff_writing import write_tiff
 
         stored, ome = levels[..., np.newaxis] if levels.ndim == 3 else levels, _is_ome(name)
         write_atomically(

@@ -12,14 +12,13 @@ import numpy as np
 from rustem.arguments import ChannelAxis, as_supported
 from rustem.exceptions import InvalidInputError
 from rustem.images.choice import Choice
+from rustem.images.picture import Picture, white_level
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import PIL.Image
     from numpy.typing import ArrayLike, NDArray
-
-    from rustem.images import Picture
 
     Image: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | Picture | ArrayLike
     Images: TypeAlias = (
@@ -134,10 +133,10 @@ def open_inputs(image: Any, mask: Any, channel_axis: ChannelAxis, *, alpha: Alph
     if not isinstance(masks, list | tuple) or len(masks) != len(images):
         raise InvalidInputError(f"for {len(images)} pictures, give mask as a list of {len(images)} masks or None")
     pictures = [as_picture(each, channel_axis, alpha=alpha) for each in images]
-    insides = [_inside(picture, each, channel_axis) for picture, each in zip(pictures, masks, strict=True)]
+    insides = [_inside(picture, each) for picture, each in zip(pictures, masks, strict=True)]
     if alpha == "channel":
         pictures = _with_alpha_alike(_in_eight_bits(pictures, insides))
-    inputs = [_masked(picture, each, channel_axis, alpha) for picture, each in zip(pictures, insides, strict=True)]
+    inputs = [_masked(picture, each, alpha) for picture, each in zip(pictures, insides, strict=True)]
     _check_one_kind(inputs)
     return Inputs(tuple(inputs), several)
 
@@ -197,7 +196,6 @@ def _is_file(image: Any) -> bool:
 
 def _picture_of(array: Any, channel_axis: ChannelAxis, name: str) -> Picture:
     """An array as a picture, its channels last."""
-    from rustem import images
     from rustem.images.stored_arrays import channels_last
 
     masked = np.ma.is_masked(array)
@@ -209,13 +207,22 @@ def _picture_of(array: Any, channel_axis: ChannelAxis, name: str) -> Picture:
         inside = ~np.ma.getmaskarray(array)
         if named:
             inside = np.asarray(channels_last(inside, channel_axis, name)[0].all(axis=-1), bool)
-    return images.Picture(as_supported(pixels, name), None, None, name, inside)
+    kind = Picture if named or pixels.ndim == 2 else _Planes
+    return kind(as_supported(pixels, name), None, None, name, inside)
 
 
-def _inside(picture: Picture, mask: ArrayLike | None, channel_axis: ChannelAxis) -> NDArray[np.bool_] | None:
+class _Planes(Picture):
+    """A volume (D, H, W) whose array has no axis of channels."""
+
+
+def has_channel_axis(picture: Picture) -> bool:
+    """Whether the last axis of the picture's pixels is one of channels."""
+    return picture.pixels.ndim > 2 and not isinstance(picture, _Planes)
+
+
+def _inside(picture: Picture, mask: ArrayLike | None) -> NDArray[np.bool_] | None:
     """Which pixels take part by the mask, and by what the picture says of itself; None for all."""
-    flat = picture.pixels.ndim == 2 or channel_axis is None
-    shape = picture.pixels.shape if flat else picture.pixels.shape[:-1]
+    shape = picture.pixels.shape[:-1] if has_channel_axis(picture) else picture.pixels.shape
     inside: NDArray[np.bool_] | None = None
     if mask is not None:
         given = np.asarray(mask, dtype=bool)
@@ -228,11 +235,8 @@ def _inside(picture: Picture, mask: ArrayLike | None, channel_axis: ChannelAxis)
     return inside
 
 
-def _masked(
-    picture: Picture, inside: NDArray[np.bool_] | None, channel_axis: ChannelAxis, alpha: AlphaRole
-) -> MaskedPicture:
-    flat = picture.pixels.ndim == 2 or channel_axis is None
-    pixels = picture.pixels[..., np.newaxis] if flat else picture.pixels
+def _masked(picture: Picture, inside: NDArray[np.bool_] | None, alpha: AlphaRole) -> MaskedPicture:
+    pixels = picture.pixels if has_channel_axis(picture) else picture.pixels[..., np.newaxis]
     if picture.alpha is not None and alpha == "mask":
         visible = picture.alpha > 0
         inside = visible if inside is None else inside & visible
@@ -319,7 +323,12 @@ def _within_unit(picture: MaskedPicture, *, colors: bool) -> MaskedPicture:
 
 def with_alpha_apart(picture: Picture) -> Picture:
     """The last of 2 or 4 channels is alpha."""
-    if picture.alpha is None and picture.pixels.ndim == 3 and picture.pixels.shape[2] in (2, 4):
+    if (
+        picture.alpha is None
+        and picture.pixels.ndim == 3
+        and has_channel_axis(picture)
+        and picture.pixels.shape[2] in (2, 4)
+    ):
         pixels, alpha = picture.pixels[..., :-1], picture.pixels[..., -1]
         return replace(picture, pixels=np.ascontiguousarray(pixels), alpha=np.ascontiguousarray(alpha))
     return picture
@@ -333,7 +342,5 @@ def _with_alpha_alike(pictures: Sequence[Picture]) -> list[Picture]:
 
 
 def _opaque(picture: Picture) -> NDArray[Any]:
-    from rustem.images.picture import white_level
-
-    pixels = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., 0]
+    pixels = picture.pixels[..., 0] if has_channel_axis(picture) else picture.pixels
     return np.full_like(pixels, white_level(pixels.dtype))

@@ -189,10 +189,10 @@ class PalettePicture(LabelledPicture):
             raise InvalidInputError(f"a volume of shape {self.labels.shape} cannot be {what}: use .image and .labels")
         profile, metadata = self._source.picture.icc_profile, self._source.picture.metadata
         if side_by_side:
-            pair, alpha = self._side_by_side()
-            pair = self._as_stored(path, pair)
+            both, alpha = self._side_by_side()
+            both = self._as_stored(path, both)
             resolution = Metadata(metadata.dpi)
-            images.write(path, pair, alpha=alpha, icc_profile=profile, metadata=resolution, overwrite=overwrite)
+            images.write(path, both, alpha=alpha, icc_profile=profile, metadata=resolution, overwrite=overwrite)
             return
         labels, palette, alpha = self._indexed()
         images.write_indexed(
@@ -251,14 +251,7 @@ class PalettePicture(LabelledPicture):
 
     def _side_by_side(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Colours and alpha of the original and the new picture side by side."""
-        from rustem.images.display import side_by_side as join
-
-        original, before = self._source.picture.pixels, self._source.picture.alpha
-        shown, after = self._shown()
-        if before is None and after is None:
-            return join(original, shown), None
-        opaque = np.full(self.labels.shape, white_level(original.dtype), original.dtype)
-        return join(original, shown), join(*(opaque if alpha is None else alpha for alpha in (before, after)))
+        return pair((self._source.picture.pixels, self._source.picture.alpha), self._shown())
 
     def _mean_square(self, original: NDArray[Any], entries: NDArray[Any]) -> float:
         """Mean over pixels of the squared distance between features (m, d) of colours and (k, d) of the palette."""
@@ -273,6 +266,20 @@ class PalettePicture(LabelledPicture):
 
 def _is_tiff(path: str | os.PathLike[str]) -> bool:
     return os.path.splitext(os.fsdecode(path))[1].lower() in (".tif", ".tiff")
+
+
+def pair(
+    before: tuple[NDArray[Any], NDArray[Any] | None], after: tuple[NDArray[Any], NDArray[Any] | None]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colors and alpha of two pictures side by side."""
+    from rustem.images.display import side_by_side
+
+    (left, left_alpha), (right, right_alpha) = before, after
+    joined = side_by_side(left, right)
+    if left_alpha is None and right_alpha is None:
+        return joined, None
+    opaque = np.full(left.shape[:2], white_level(left.dtype), left.dtype)
+    return joined, side_by_side(*(opaque if alpha is None else alpha for alpha in (left_alpha, right_alpha)))
 
 
 def paint_labels(palette: NDArray[Any], labels: NDArray[Any], n_threads: int) -> NDArray[Any]:

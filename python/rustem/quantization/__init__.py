@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, ge
 
 import numpy as np
 
-from rustem.arguments import ChannelAxis, Progress, RandomState, check_choice, check_threads, progress_callback
+from rustem.arguments import (
+    ChannelAxis,
+    Progress,
+    RandomState,
+    check_choice,
+    check_threads,
+    progress_callback,
+    warn_caller,
+)
 from rustem.exceptions import InvalidInputError
+from rustem.images.picture import Picture
 from rustem.pipeline.color_table import count_colors
-from rustem.pipeline.inputs import as_picture, is_several, open_inputs
+from rustem.pipeline.inputs import as_picture, has_channel_axis, is_several, open_inputs
 from rustem.quantization.comparison_space import compared, distinct, without_alpha
 from rustem.quantization.given_colors import given_colors
 from rustem.quantization.labelling import Dither, label_picture
@@ -228,8 +237,7 @@ def palette(
     from rustem.palettes.palette import as_palette
 
     picture = as_picture(image, channel_axis, alpha="channel")
-    if picture.alpha is None and picture.pixels.ndim == 3 and picture.pixels.shape[2] in (2, 4):
-        picture = replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :-1]))  # a band, such as infrared
+    picture = _of_grey_or_colors(picture)
     options = SearchOptions.checked(n_colors, protect, order, random_state)
     check_choice("goal", goal, get_args(Goal))
     if goal == "prominent":
@@ -248,3 +256,18 @@ def palette(
             found = fit.entries, fit.counts
     colors, counts = found
     return as_palette(colors, shares=counts / max(1, counts.sum()))
+
+
+def _of_grey_or_colors(picture: Picture) -> Picture:
+    """Without a band beside them, such as infrared, which no palette can show."""
+    if not has_channel_axis(picture):
+        return Picture(picture.pixels[..., np.newaxis], None, None, picture.name, picture.mask)
+    n_channels = picture.pixels.shape[-1]
+    if n_channels in (1, 3):
+        return picture
+    if n_channels not in (2, 4):
+        raise InvalidInputError(
+            f"{picture.name} has {n_channels} channels: a palette shows 1 or 3; choose them, as by pixels[..., :3]"
+        )
+    warn_caller(f"{picture.name} has {n_channels} channels: the palette leaves out the last", UserWarning)
+    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :-1]))

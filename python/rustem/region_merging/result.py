@@ -11,9 +11,9 @@ import numpy as np
 
 from rustem.arguments import check_choice, check_integer
 from rustem.exceptions import InvalidInputError
-from rustem.images.display import as_rgb8, side_by_side
-from rustem.images.picture import Metadata
-from rustem.pipeline.labelled import LabelledPicture, find_boundaries
+from rustem.images.display import as_rgb8
+from rustem.images.picture import Metadata, white_level
+from rustem.pipeline.labelled import LabelledPicture, find_boundaries, pair
 from rustem.region_merging.merge_tree import MergeTree
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Regions(LabelledPicture):
             grown[1:] |= lines[:-1]
             grown[:, 1:] |= lines[:, :-1]
             lines = grown
-        shown = as_rgb8(self._source.picture.pixels)
+        shown = as_rgb8(self._source.picture.pixels, like=self._source.rows())
         shown[lines] = color
         return shown
 
@@ -178,7 +178,8 @@ class Regions(LabelledPicture):
         path : path
             The file.
         view : {"contours", "filled", "both"}, default "contours"
-            Borders over the photograph; each region filled with its mean colour; the two side by side.
+            Borders over the photograph; each region filled with its mean colour; the two side by side. Transparency is
+            kept; what the file says is no data is transparent, in filled regions all that is outside the mask.
         overwrite : bool, default True
             Whether an existing file may be replaced.
 
@@ -192,15 +193,16 @@ class Regions(LabelledPicture):
         from rustem import images
 
         check_choice("view", view, ("contours", "filled", "both"))
-        picture, alpha = self._source.picture, None
+        picture, metadata = self._source.picture, replace(self._source.picture.metadata, nodata=None, bands=())
+        plain = picture.pixels.ndim == 2 or picture.pixels.shape[2] in (1, 3)
+        shown, alpha = self.contours(), self._opacity(picture.mask)
         if view == "filled":
-            plain = picture.pixels.ndim == 2 or picture.pixels.shape[2] in (1, 3)
-            shown, alpha = self._shown() if plain and picture.pixels.dtype.kind == "u" else (self._filled(), None)
-        else:
-            shown = self.contours()
-        if view == "both":
-            shown = side_by_side(shown, self._filled())
-        metadata = Metadata(picture.metadata.dpi) if view == "both" else replace(picture.metadata, nodata=None)
+            shown, alpha = self._filled(), self._opacity(self._source.mask)
+            if plain and picture.pixels.dtype.kind == "u":
+                shown = self.image
+        elif view == "both":
+            metadata = Metadata(picture.metadata.dpi)
+            shown, alpha = pair((shown, alpha), (self._filled(), self._opacity(self._source.mask)))
         profile = picture.icc_profile
         images.write(path, shown, alpha=alpha, icc_profile=profile, metadata=metadata, overwrite=overwrite)
 
@@ -239,6 +241,14 @@ class Regions(LabelledPicture):
     def label_colors(self) -> NDArray[np.uint8]:
         """The mean colour (n_regions, 3) of each region in 8 bits: of many bands the first, middle and last."""
         return as_rgb8(self.mean_colors[:, np.newaxis], like=self._source.picture.pixels)[:, 0]
+
+    def _opacity(self, mask: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
+        """The picture's own alpha, nothing outside of a mask; None where all is opaque."""
+        alpha = self._source.picture.alpha
+        if alpha is None:
+            return None if mask is None else np.where(mask, np.uint8(255), np.uint8(0))
+        levels = np.rint(alpha * (255 / white_level(alpha.dtype))).astype(np.uint8)
+        return levels if mask is None else np.where(mask, levels, np.uint8(0))
 
     def _filled(self) -> NDArray[np.uint8]:
         return as_rgb8(self.image, like=self._source.picture.pixels)

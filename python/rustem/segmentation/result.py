@@ -90,8 +90,8 @@ class Segmentation(PalettePicture):
     def save_probabilities(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write :meth:`probabilities`: the array itself to ``.npy``, else a TIFF of float32, a channel for each label.
 
-        TIFF files keep what :meth:`save_labels` keeps. Pixels that take no part are NaN, and NaN is their value of no
-        data.
+        The channels are called "label 0" and so on. TIFF files keep what :meth:`save_labels` keeps. Pixels that take no
+        part are NaN, and NaN is their value of no data.
 
         Raises
         ------
@@ -110,7 +110,8 @@ class Segmentation(PalettePicture):
         if suffix == ".npy":
             write_atomically(path, lambda file: np.save(file, values), overwrite)
             return
-        metadata = replace(source.picture.metadata, nodata=None if source.mask is None else np.nan)
+        names = tuple(f"label {label}" for label in range(self.n_components))
+        metadata = replace(source.picture.metadata, nodata=None if source.mask is None else np.nan, bands=names)
         images.write(path, values.astype(np.float32, copy=False), metadata=metadata, overwrite=overwrite)
 
     def uncertainty(self) -> NDArray[Any]:
